@@ -1,0 +1,97 @@
+// A node's own LMDB environment: one folder, some named tables of byte keys and byte values, ordered by key bytes.
+//
+// Full sync, always. A Store is opened by one process only (common/service/state_lock.h guards the folder). Reads run
+// concurrently with the one writer and see one moment. This and store.cc are the only files outside sidecar/log that
+// know LMDB. What a table holds is its user's business: cursors.h for cursors, the handler for views.
+//
+//   auto store = Store::open(dir, {"stock", "item"});         // tables get indices in this order
+//   ReadTransaction read = (*store)->read();
+//   if (auto value = read.get(Table{0}, "sku-1/fc-2")) use(*value);
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/result.h"
+
+struct MDB_env;
+struct MDB_txn;
+
+namespace forebay {
+
+/// A table by its place in the list given to Store::open.
+struct Table {
+  std::size_t index;
+  friend bool operator==(const Table&, const Table&) = default;
+};
+
+class Store;
+
+/// A consistent view of all tables. Values stay valid until the transaction ends (or, in a write transaction, until the
+/// next write). Not to be shared between threads. Keep it short: an open one keeps freed pages from reuse.
+class ReadTransaction {
+ public:
+  ReadTransaction(ReadTransaction&& other) noexcept;
+  ReadTransaction& operator=(ReadTransaction&&) = delete;
+  ~ReadTransaction();
+
+  [[nodiscard]] std::optional<std::string_view> get(Table table, std::string_view key) const;
+  /// Calls `visit(key, value)` for every entry whose key begins with `prefix`, in key order, until it returns false.
+  void for_each(Table table, std::string_view prefix,
+                const std::function<bool(std::string_view key, std::string_view value)>& visit) const;
+  [[nodiscard]] std::size_t count(Table table) const;
+
+ protected:
+  friend class Store;
+  ReadTransaction(const Store& store, MDB_txn* transaction) : store_(&store), txn_(transaction) {}
+
+  const Store* store_;
+  MDB_txn* txn_;
+};
+
+/// The one writer. Ends without effect unless committed. An error of put, erase or commit leaves the environment to be
+/// given up: the caller ends the process (reliability: an I/O error of LMDB is never retried).
+class WriteTransaction final : public ReadTransaction {
+ public:
+  using ReadTransaction::ReadTransaction;
+
+  /// Keys: 1 to 511 bytes.
+  [[nodiscard]] Result<void> put(Table table, std::string_view key, std::string_view value);
+  /// Erasing what is not there is no error.
+  [[nodiscard]] Result<void> erase(Table table, std::string_view key);
+  /// Durable once this returned success.
+  [[nodiscard]] Result<void> commit();
+};
+
+class Store {
+ public:
+  /// Opens or creates the environment in `dir` and the named tables (at most 120). Commits a fresh transaction before
+  /// it returns, so that everything readable from then on is on disk.
+  [[nodiscard]] static Result<std::unique_ptr<Store>> open(const std::string& dir,
+                                                           std::vector<std::string> tables);
+  ~Store();
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  [[nodiscard]] ReadTransaction read() const;
+  /// Blocks while another write transaction is open.
+  [[nodiscard]] WriteTransaction write();
+  /// Bytes of the file that hold data (pages in use, freed ones included).
+  [[nodiscard]] std::size_t used_bytes() const;
+
+ private:
+  friend class ReadTransaction;
+  friend class WriteTransaction;
+  Store() = default;
+
+  MDB_env* env_ = nullptr;
+  std::vector<unsigned> databases_;  // by Table::index
+};
+
+}  // namespace forebay

@@ -1,0 +1,37 @@
+// What a handler writes with: gathers the writes of one event and puts them when the handler accepted it, so that a
+// refused event changes nothing (nested LMDB transactions would do the same at 5 to 38 µs each).
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "common/store/store.h"
+
+namespace forebay {
+
+class ViewWriter {
+ public:
+  /// `transaction` outlives the writer.
+  explicit ViewWriter(WriteTransaction& transaction) : transaction_(transaction) {}
+
+  /// Sees this event's own writes, then the transaction's. Valid until the next put or erase.
+  [[nodiscard]] std::optional<std::string_view> get(Table table, std::string_view key) const;
+  /// Keys: 1 to 511 bytes.
+  void put(Table table, std::string_view key, std::string_view value);
+  void erase(Table table, std::string_view key);
+
+  /// Puts what was gathered (the event was accepted). An error is the store's, never the event's.
+  [[nodiscard]] Result<void> accept();
+  /// Forgets what was gathered (the event was refused).
+  void refuse() { pending_.clear(); }
+
+ private:
+  using Key = std::pair<std::size_t, std::string>;
+  WriteTransaction& transaction_;
+  std::map<Key, std::optional<std::string>> pending_;  // nullopt: erased
+};
+
+}  // namespace forebay
