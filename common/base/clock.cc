@@ -68,7 +68,8 @@ Result<WallTime> from_rfc3339(std::string_view text) {
       text[13] != ':' || text[16] != ':') {
     return bad();
   }
-  const year_month_day date{std::chrono::year{year}, std::chrono::month{static_cast<unsigned>(month)},
+  const year_month_day date{std::chrono::year{year},
+                            std::chrono::month{static_cast<unsigned>(month)},
                             std::chrono::day{static_cast<unsigned>(day)}};
   if (!date.ok()) return bad();
   std::size_t at = 19;

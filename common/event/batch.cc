@@ -54,9 +54,9 @@ Result<void> check_ranges(const BatchHeader& header) {
     return fail(ErrorCode::kCorruption, "a batch of unknown kind");
   }
   if (header.count == 0 || (events && header.count > limits::kBatchEventsMax)) {
-    return fail(ErrorCode::kCorruption,
-                "a batch of " + std::to_string(header.count) + " events; it may have 1 to " +
-                    std::to_string(limits::kBatchEventsMax));
+    return fail(ErrorCode::kCorruption, "a batch of " + std::to_string(header.count) +
+                                            " events; it may have 1 to " +
+                                            std::to_string(limits::kBatchEventsMax));
   }
   if (header.place.base.value > std::numeric_limits<std::uint64_t>::max() - header.count) {
     return fail(ErrorCode::kCorruption, "a batch whose sequences overflow");
@@ -67,7 +67,8 @@ Result<void> check_ranges(const BatchHeader& header) {
                     " bytes; the limit is " + std::to_string(limits::kBatchPayloadBytesMax));
   }
   if (events && header.origin.last <= header.origin.previous) {
-    return fail(ErrorCode::kCorruption, "a batch whose last producer sequence is not above the previous one");
+    return fail(ErrorCode::kCorruption,
+                "a batch whose last producer sequence is not above the previous one");
   }
   return {};
 }
@@ -76,13 +77,14 @@ Result<void> check_ranges(const BatchHeader& header) {
 
 Result<BatchHeader> parse_batch_header(std::string_view bytes) {
   if (bytes.size() < kHeaderBytes || !bytes.starts_with(kMagic)) {
-    return fail(ErrorCode::kCorruption, "not a batch (no header of 104 bytes that begins with FBAT)");
+    return fail(ErrorCode::kCorruption,
+                "not a batch (no header of 104 bytes that begins with FBAT)");
   }
   const char* at = bytes.data();
   if (load_le<std::uint8_t>(at + kVersionAt) != kVersion) {
-    return fail(ErrorCode::kVersion,
-                "a batch of version " + std::to_string(load_le<std::uint8_t>(at + kVersionAt)) +
-                    "; this build speaks version " + std::to_string(kVersion));
+    return fail(ErrorCode::kVersion, "a batch of version " +
+                                         std::to_string(load_le<std::uint8_t>(at + kVersionAt)) +
+                                         "; this build speaks version " + std::to_string(kVersion));
   }
   BatchHeader header;
   header.checksum = load_le<std::uint64_t>(at + kHeaderChecksumAt);

@@ -1,8 +1,8 @@
 // Batch: consecutive events of one stream from one producer; the unit of wire, log and replay.
 //
-// A batch is one run of bytes, header and payload, from the publisher's window to the consumer's handler; BatchView
-// reads it in place, BatchBuilder makes it, and the two set_… functions fill in what a later stage knows. Grammar
-// (docs/protocol.md section 3):
+// A batch is one run of bytes, header and payload, from the publisher's window to the consumer's
+// handler; BatchView reads it in place, BatchBuilder makes it, and the two set_… functions fill in
+// what a later stage knows. Grammar (docs/protocol.md section 3):
 //
 //   batch   := header payload
 //   payload := record(shared attributes) record(event)*        record := u32 length, bytes
@@ -73,8 +73,8 @@ class EventRecords {
 /// A whole, checked batch over borrowed bytes.
 class BatchView {
  public:
-  /// Checks everything but what the events say inside: header, sizes, payload checksum, record lengths against the
-  /// count. `bytes` is exactly one batch. Allocates nothing.
+  /// Checks everything but what the events say inside: header, sizes, payload checksum, record
+  /// lengths against the count. `bytes` is exactly one batch. Allocates nothing.
   [[nodiscard]] static Result<BatchView> parse(std::string_view bytes);
 
   [[nodiscard]] const BatchHeader& header() const { return header_; }
@@ -92,7 +92,8 @@ class BatchView {
   std::string_view records_;
 };
 
-/// The id of an event that was published without one: `<producer hex>-<last producer sequence>-<index>`.
+/// The id of an event that was published without one: `<producer hex>-<last producer
+/// sequence>-<index>`.
 [[nodiscard]] std::string derived_event_id(const BatchHeader& header, std::uint64_t index);
 
 /// Gathers encoded events into one batch.

@@ -62,17 +62,16 @@ Result<void> append_event(const Event& event, WallTime now, std::string& bytes) 
     MsgpackCursor data(event.data);
     if (!data.any() || !data.at_end()) {
       return fail(ErrorCode::kBadInput, "data is not one msgpack value of at most " +
-                                            std::to_string(limits::kMsgpackDepthMax) +
-                                            " levels");
+                                            std::to_string(limits::kMsgpackDepthMax) + " levels");
     }
     bytes.append(event.data);
   }
   if (auto packed = pack_attributes(pack, event.attributes); !packed) return packed;
   if (bytes.size() - begin > limits::kEventBytesMax) {
-    return fail(ErrorCode::kBadInput, "an event of " + std::to_string(bytes.size() - begin) +
-                                          " bytes; the limit is " +
-                                          std::to_string(limits::kEventBytesMax) +
-                                          ": put what is large elsewhere and its place in the event");
+    return fail(ErrorCode::kBadInput,
+                "an event of " + std::to_string(bytes.size() - begin) + " bytes; the limit is " +
+                    std::to_string(limits::kEventBytesMax) +
+                    ": put what is large elsewhere and its place in the event");
   }
   return {};
 }
@@ -147,7 +146,8 @@ Result<std::string> encode_attributes(const Attributes& attributes) {
 Result<void> check_attributes(std::string_view encoded) {
   MsgpackCursor cursor(encoded);
   if (!skip_attributes(cursor) || !cursor.at_end()) {
-    return fail(ErrorCode::kBadInput, "shared attributes are not a map of text to text, int or bool");
+    return fail(ErrorCode::kBadInput,
+                "shared attributes are not a map of text to text, int or bool");
   }
   return {};
 }

@@ -13,11 +13,12 @@
 
 namespace forebay {
 
-/// Appends the encoded event to `out`; `now` is its time if it has none. kBadInput names the attribute that is missing,
-/// too long or not sound msgpack; `out` is then as before.
+/// Appends the encoded event to `out`; `now` is its time if it has none. kBadInput names the
+/// attribute that is missing, too long or not sound msgpack; `out` is then as before.
 [[nodiscard]] Result<void> encode_event(const Event& event, WallTime now, std::string& out);
 
-/// Reads an event in place. `shared` is its batch's map. kCorruption says what is not as the grammar has it.
+/// Reads an event in place. `shared` is its batch's map. kCorruption says what is not as the
+/// grammar has it.
 [[nodiscard]] Result<EventView> decode_event(std::string_view encoded, std::string_view shared);
 
 /// The msgpack map of `attributes`; kBadInput if it breaks the limits.

@@ -61,7 +61,9 @@ Result<void> read_attribute(const std::string& name, const Json& value, Event& e
               value.get<std::uint64_t>() <= static_cast<std::uint64_t>(INT64_MAX))) {
     event.attributes.emplace(name, value.get<std::int64_t>());
   } else if (!value.is_null()) {
-    return bad(name, "text, a 64-bit integer or a boolean, which is what an attribute can be; put it into \"data\"");
+    return bad(name,
+               "text, a 64-bit integer or a boolean, which is what an attribute can be; put it "
+               "into \"data\"");
   }
   return {};
 }
@@ -75,7 +77,8 @@ Result<Event> event_from_json(std::string_view line) {
     return fail(ErrorCode::kBadInput, "not a CloudEvents object ({\"type\": …, \"data\": …})");
   }
   if (json->contains("data") && json->contains("data_base64")) {
-    return fail(ErrorCode::kBadInput, "both \"data\" and \"data_base64\"; an event has one of them");
+    return fail(ErrorCode::kBadInput,
+                "both \"data\" and \"data_base64\"; an event has one of them");
   }
   Event event;
   for (const auto& [name, value] : json->items()) {

@@ -1,6 +1,8 @@
-// Events in JSON: the CloudEvents 1.0 JSON format, one object a line (NDJSON) in files and on stdout.
+// Events in JSON: the CloudEvents 1.0 JSON format, one object a line (NDJSON) in files and on
+// stdout.
 //
-// `data` is any JSON (json_value.h); binary data is `data_base64`. Unknown attributes are kept. Times are RFC 3339.
+// `data` is any JSON (json_value.h); binary data is `data_base64`. Unknown attributes are kept.
+// Times are RFC 3339.
 #pragma once
 
 #include <string>
@@ -12,11 +14,12 @@
 
 namespace forebay {
 
-/// Reads one line. kBadInput names the attribute and what it may be. An event without `id` keeps none.
+/// Reads one line. kBadInput names the attribute and what it may be. An event without `id` keeps
+/// none.
 [[nodiscard]] Result<Event> event_from_json(std::string_view line);
 
-/// One line without its newline: specversion, id (derived if it has none), source, type, subject, time, further
-/// attributes, data. kCorruption if `data` is not sound.
+/// One line without its newline: specversion, id (derived if it has none), source, type, subject,
+/// time, further attributes, data. kCorruption if `data` is not sound.
 [[nodiscard]] Result<std::string> event_to_json(const EventView& event, const BatchHeader& batch,
                                                 std::uint64_t index);
 

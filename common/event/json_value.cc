@@ -27,7 +27,8 @@ bool is_integer_too_large(std::string_view token) {
          std::from_chars(token.data(), end, as_unsigned).ec != std::errc{};
 }
 
-/// What the parser would take but must not: too deep (its users recurse), or an integer it would round.
+/// What the parser would take but must not: too deep (its users recurse), or an integer it would
+/// round.
 Result<void> check_json_text(std::string_view text) {
   int depth = 0;
   bool in_string = false;
@@ -68,9 +69,11 @@ Json to_json(const msgpack::object& object);
 Json map_to_json(const msgpack::object_map& map) {
   Json object = Json::object();
   bool text_keys = true;
-  for (std::uint32_t i = 0; i < map.size; ++i) text_keys &= map.ptr[i].key.type == msgpack::type::STR;
+  for (std::uint32_t i = 0; i < map.size; ++i)
+    text_keys &= map.ptr[i].key.type == msgpack::type::STR;
   if (text_keys) {
-    for (std::uint32_t i = 0; i < map.size; ++i) object[as_text(map.ptr[i].key)] = to_json(map.ptr[i].val);
+    for (std::uint32_t i = 0; i < map.size; ++i)
+      object[as_text(map.ptr[i].key)] = to_json(map.ptr[i].val);
     return object;
   }
   Json pairs = Json::array();
@@ -83,13 +86,19 @@ Json map_to_json(const msgpack::object_map& map) {
 
 Json to_json(const msgpack::object& object) {
   switch (object.type) {
-    case msgpack::type::NIL: return nullptr;
-    case msgpack::type::BOOLEAN: return object.via.boolean;
-    case msgpack::type::POSITIVE_INTEGER: return object.via.u64;
-    case msgpack::type::NEGATIVE_INTEGER: return object.via.i64;
+    case msgpack::type::NIL:
+      return nullptr;
+    case msgpack::type::BOOLEAN:
+      return object.via.boolean;
+    case msgpack::type::POSITIVE_INTEGER:
+      return object.via.u64;
+    case msgpack::type::NEGATIVE_INTEGER:
+      return object.via.i64;
     case msgpack::type::FLOAT32:
-    case msgpack::type::FLOAT64: return object.via.f64;
-    case msgpack::type::STR: return as_text(object);
+    case msgpack::type::FLOAT64:
+      return object.via.f64;
+    case msgpack::type::STR:
+      return as_text(object);
     case msgpack::type::BIN:
       return {{kBase64Key, to_base64({object.via.bin.ptr, object.via.bin.size})}};
     case msgpack::type::EXT:
@@ -102,7 +111,8 @@ Json to_json(const msgpack::object& object) {
       }
       return array;
     }
-    case msgpack::type::MAP: return map_to_json(object.via.map);
+    case msgpack::type::MAP:
+      return map_to_json(object.via.map);
   }
   return nullptr;
 }
@@ -119,7 +129,8 @@ Result<void> pack_wrapped_bytes(MsgpackPacker& pack, const Json& object) {
     return {};
   }
   const Json& type = object.at(kExtensionKey);
-  if (!type.is_number_integer() || type.get<std::int64_t>() < -128 || type.get<std::int64_t>() > 127) {
+  if (!type.is_number_integer() || type.get<std::int64_t>() < -128 ||
+      type.get<std::int64_t>() > 127) {
     return fail(ErrorCode::kBadInput, "\"$ext\" is not an integer from -128 to 127");
   }
   pack.pack_ext(bytes->size(), static_cast<std::int8_t>(type.get<std::int64_t>()));
@@ -154,19 +165,32 @@ Result<void> pack_object(MsgpackPacker& pack, const Json& object) {
 
 Result<void> pack_json(MsgpackPacker& pack, const Json& value) {
   switch (value.type()) {
-    case Json::value_t::boolean: value.get<bool>() ? pack.pack_true() : pack.pack_false(); break;
-    case Json::value_t::number_integer: pack.pack_int64(value.get<std::int64_t>()); break;
-    case Json::value_t::number_unsigned: pack.pack_uint64(value.get<std::uint64_t>()); break;
-    case Json::value_t::number_float: pack.pack_double(value.get<double>()); break;
-    case Json::value_t::string: pack_text(pack, value.get_ref<const std::string&>()); break;
+    case Json::value_t::boolean:
+      value.get<bool>() ? pack.pack_true() : pack.pack_false();
+      break;
+    case Json::value_t::number_integer:
+      pack.pack_int64(value.get<std::int64_t>());
+      break;
+    case Json::value_t::number_unsigned:
+      pack.pack_uint64(value.get<std::uint64_t>());
+      break;
+    case Json::value_t::number_float:
+      pack.pack_double(value.get<double>());
+      break;
+    case Json::value_t::string:
+      pack_text(pack, value.get_ref<const std::string&>());
+      break;
     case Json::value_t::array:
       pack.pack_array(static_cast<std::uint32_t>(value.size()));
       for (const Json& element : value) {
         if (auto packed = pack_json(pack, element); !packed) return packed;
       }
       break;
-    case Json::value_t::object: return pack_object(pack, value);
-    default: pack.pack_nil(); break;
+    case Json::value_t::object:
+      return pack_object(pack, value);
+    default:
+      pack.pack_nil();
+      break;
   }
   return {};
 }

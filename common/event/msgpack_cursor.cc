@@ -101,7 +101,8 @@ std::optional<std::int64_t> MsgpackCursor::integer() {
   if (!number) return std::nullopt;
   std::int64_t value = static_cast<std::int64_t>(*number);
   const bool is_signed = tag >= 0xd0;
-  if (!is_signed && *number > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
+  if (!is_signed &&
+      *number > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
     return std::nullopt;
   }
   if (is_signed && width < 8) {  // sign extension

@@ -1,8 +1,10 @@
-// A node's own LMDB environment: one folder, some named tables of byte keys and byte values, ordered by key bytes.
+// A node's own LMDB environment: one folder, some named tables of byte keys and byte values,
+// ordered by key bytes.
 //
-// Full sync, always. A Store is opened by one process only (common/service/state_lock.h guards the folder). Reads run
-// concurrently with the one writer and see one moment. This and store.cc are the only files outside sidecar/log that
-// know LMDB. What a table holds is its user's business: cursors.h for cursors, the handler for views.
+// Full sync, always. A Store is opened by one process only (common/service/state_lock.h guards the
+// folder). Reads run concurrently with the one writer and see one moment. This and store.cc are the
+// only files outside sidecar/log that know LMDB. What a table holds is its user's business:
+// cursors.h for cursors, the handler for views.
 //
 //   auto store = Store::open(dir, {"stock", "item"});         // tables get indices in this order
 //   ReadTransaction read = (*store)->read();
@@ -33,8 +35,9 @@ struct Table {
 
 class Store;
 
-/// A consistent view of all tables. Values stay valid until the transaction ends (or, in a write transaction, until the
-/// next write). Not to be shared between threads. Keep it short: an open one keeps freed pages from reuse.
+/// A consistent view of all tables. Values stay valid until the transaction ends (or, in a write
+/// transaction, until the next write). Not to be shared between threads. Keep it short: an open one
+/// keeps freed pages from reuse.
 class ReadTransaction {
  public:
   ReadTransaction(ReadTransaction&& other) noexcept;
@@ -42,9 +45,11 @@ class ReadTransaction {
   ~ReadTransaction();
 
   [[nodiscard]] std::optional<std::string_view> get(Table table, std::string_view key) const;
-  /// Calls `visit(key, value)` for every entry whose key begins with `prefix`, in key order, until it returns false.
-  void for_each(Table table, std::string_view prefix,
-                const std::function<bool(std::string_view key, std::string_view value)>& visit) const;
+  /// Calls `visit(key, value)` for every entry whose key begins with `prefix`, in key order, until
+  /// it returns false.
+  void for_each(
+      Table table, std::string_view prefix,
+      const std::function<bool(std::string_view key, std::string_view value)>& visit) const;
   [[nodiscard]] std::size_t count(Table table) const;
 
  protected:
@@ -55,8 +60,9 @@ class ReadTransaction {
   MDB_txn* txn_;
 };
 
-/// The one writer. Ends without effect unless committed. An error of put, erase or commit leaves the environment to be
-/// given up: the caller ends the process (reliability: an I/O error of LMDB is never retried).
+/// The one writer. Ends without effect unless committed. An error of put, erase or commit leaves
+/// the environment to be given up: the caller ends the process (reliability: an I/O error of LMDB
+/// is never retried).
 class WriteTransaction final : public ReadTransaction {
  public:
   using ReadTransaction::ReadTransaction;
@@ -71,8 +77,8 @@ class WriteTransaction final : public ReadTransaction {
 
 class Store {
  public:
-  /// Opens or creates the environment in `dir` and the named tables (at most 120). Commits a fresh transaction before
-  /// it returns, so that everything readable from then on is on disk.
+  /// Opens or creates the environment in `dir` and the named tables (at most 120). Commits a fresh
+  /// transaction before it returns, so that everything readable from then on is on disk.
   [[nodiscard]] static Result<std::unique_ptr<Store>> open(const std::string& dir,
                                                            std::vector<std::string> tables);
   ~Store();

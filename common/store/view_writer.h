@@ -1,5 +1,6 @@
-// What a handler writes with: gathers the writes of one event and puts them when the handler accepted it, so that a
-// refused event changes nothing (nested LMDB transactions would do the same at 5 to 38 µs each).
+// What a handler writes with: gathers the writes of one event and puts them when the handler
+// accepted it, so that a refused event changes nothing (nested LMDB transactions would do the same
+// at 5 to 38 µs each).
 #pragma once
 
 #include <map>
