@@ -21,6 +21,10 @@ class Clock {
   virtual ~Clock() = default;
   [[nodiscard]] virtual WallTime wall() const = 0;
   [[nodiscard]] virtual MonoTime mono() const = 0;
+  /// Like mono, but counts the time that the machine slept too.
+  [[nodiscard]] virtual MonoTime since_boot() const = 0;
+  /// Whether the system says that its wall clock is synchronised with an outside source.
+  [[nodiscard]] virtual bool synchronised() const = 0;
 };
 
 /// The machine's own clocks.
@@ -28,6 +32,8 @@ class SystemClock final : public Clock {
  public:
   [[nodiscard]] WallTime wall() const override;
   [[nodiscard]] MonoTime mono() const override;
+  [[nodiscard]] MonoTime since_boot() const override;
+  [[nodiscard]] bool synchronised() const override;
 };
 
 /// RFC 3339 in UTC, e.g. "2026-03-01T09:30:00Z", with as many digits of fraction (0, 3, 6 or 9) as

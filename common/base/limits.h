@@ -38,6 +38,7 @@ inline constexpr std::size_t kSocketBudgetBytes = 16 << 20;
 inline constexpr int kDataHighWaterMessages =
     static_cast<int>(kSocketBudgetBytes / kBatchPayloadBytesTarget);
 inline constexpr int kControlHighWaterMessages = 1024;
+inline constexpr int kBroadcastHighWaterMessages = 256;  // one that lags by more fetches
 inline constexpr int kZmqHandshakeMs = 3000;
 inline constexpr int kZmqHeartbeatMs = 2000;
 inline constexpr int kZmqReconnectMs = 20;
@@ -53,12 +54,16 @@ inline constexpr milliseconds kResendTimeoutMax{5000};
 inline constexpr std::size_t kStreamsMax = 4096;
 inline constexpr std::size_t kProducersMax = 16384;
 inline constexpr std::size_t kAnonymousProducersMax = 1024;
+inline constexpr seconds kAnonymousSilenceMax{
+    60};  // then a producer without a name is no longer missed
 inline constexpr std::size_t kConsumersMax = 4096;
+inline constexpr seconds kCursorCommitInterval{10};  // reports wait for another commit this long
 inline constexpr std::size_t kCommitQueueBytesMax = 32
                                                     << 20;  // ingested, not yet taken into a commit
 inline constexpr std::size_t kCommitBytesMax = 8 << 20;     // batches of one transaction
 inline constexpr std::size_t kFetchesInFlightPerPeerMax = 4;
 inline constexpr std::size_t kFetchQueueMax = 1024;
+inline constexpr milliseconds kLivenessInterval{100};     // how often ingest tells what it heard
 inline constexpr milliseconds kBeaconInterval{200};       // of a stream that moved lately
 inline constexpr milliseconds kBeaconIdleInterval{1000};  // of one that did not
 inline constexpr milliseconds kBeaconPromise{250};  // design promise: a moving stream's next beacon
@@ -71,6 +76,7 @@ inline constexpr std::size_t kFileStepBytes = 64 << 20;  // the file is extended
 inline constexpr std::size_t kFileReserveBytes = 4 << 20;  // kept free for opening and trimming
 inline constexpr seconds kTrimInterval{1};
 inline constexpr std::size_t kTrimBatchesPerCommit = 64;
+inline constexpr std::chrono::hours kClockJumpMax{1};  // past it, nothing is trimmed by age
 
 // Consumer.
 inline constexpr std::size_t kApplyGroupBytesMax = 4 << 20;
