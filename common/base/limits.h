@@ -85,6 +85,22 @@ inline constexpr milliseconds kCursorReportInterval{1000};
 inline constexpr std::size_t kLiveBufferBytesMax = 8 << 20;
 inline constexpr std::size_t kFailedRecordBytesMax = 1 << 20;
 
+// Topology (docs/topology.md).
+inline constexpr std::size_t kTopologyBytesMax = 1 << 20;
+inline constexpr std::size_t kTopologyLineBytesMax = 4096;  // bounds the depth of dotted keys
+inline constexpr std::uint16_t kBasePortDefault = 7400;
+inline constexpr int kPortsPerSidecar = 2;  // control, broadcast
+inline constexpr std::uint64_t kAlertLagEventsDefault = 10'000;
+inline constexpr seconds kAlertLagAgeDefault{5};
+inline constexpr seconds kAlertBeaconSilentDefault{1};
+inline constexpr seconds kAlertProducerSilentDefault{3};
+
+// Supervision by `forebay up`.
+inline constexpr milliseconds kRestartDelayMin{100};
+inline constexpr milliseconds kRestartDelayMax{5000};
+inline constexpr seconds kRestartDelayForgottenAfter{10};  // of life
+inline constexpr seconds kStopTimeout{10};                 // from SIGTERM to SIGKILL
+
 static_assert(kBatchPayloadBytesTarget <= kBatchPayloadBytesMax);
 static_assert(kEventBytesMax + kSharedBytesMax + 64 <= kBatchPayloadBytesMax);
 static_assert(kBatchPayloadBytesMax + 4096 <= kFrameBytesMax);
@@ -94,5 +110,7 @@ static_assert(kBeaconInterval < kBeaconPromise);
 static_assert(kCommitBytesMax >= kBatchPayloadBytesMax);
 static_assert(kCommitQueueBytesMax > kCommitBytesMax);
 static_assert(kFileStepBytes > kFileReserveBytes + 2 * kCommitBytesMax);
+static_assert(kAlertProducerSilentDefault > 2 * kKeepaliveInterval);
+static_assert(kRestartDelayForgottenAfter > kRestartDelayMax);
 
 }  // namespace forebay::limits
