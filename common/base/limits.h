@@ -101,6 +101,26 @@ inline constexpr milliseconds kRestartDelayMax{5000};
 inline constexpr seconds kRestartDelayForgottenAfter{10};  // of life
 inline constexpr seconds kStopTimeout{10};                 // from SIGTERM to SIGKILL
 
+// Stores and views.
+inline constexpr std::size_t kStoreTablesMax = 120;
+inline constexpr std::size_t kStoreReadersMax = 512;   // read transactions open at once
+inline constexpr std::size_t kStoreKeyBytesMax = 511;  // LMDB's own
+
+// Sourcing node (docs/edd.md).
+inline constexpr std::size_t kSourcingNameBytesMax = 128;  // sku, fc, carrier, zone, attribute, time zone
+inline constexpr std::int64_t kItemSideMmMax = 100'000;
+inline constexpr std::int64_t kItemWeightGMax = 100'000'000;
+inline constexpr std::int64_t kAdvanceDaysMax = 1'000'000'000;  // handling and transit days
+inline constexpr int kHorizonDays = 60;
+inline constexpr std::size_t kQueryLinesMax = 100;
+inline constexpr std::int64_t kQueryQuantityMax = 10'000;
+inline constexpr std::size_t kQueryAtLeastStreamsMax = 64;
+inline constexpr std::size_t kQueryIdBytesMax = 256;
+inline constexpr milliseconds kQueryTimeoutDefault{1000};
+inline constexpr milliseconds kQueryTimeoutMax{600'000};
+
+static_assert(3 * (kSourcingNameBytesMax + 1) <= kStoreKeyBytesMax, "a lane's key holds three names");
+static_assert(kHorizonDays < 64, "the days in reach are the bits of one word");
 static_assert(kBatchPayloadBytesTarget <= kBatchPayloadBytesMax);
 static_assert(kEventBytesMax + kSharedBytesMax + 64 <= kBatchPayloadBytesMax);
 static_assert(kBatchPayloadBytesMax + 4096 <= kFrameBytesMax);
