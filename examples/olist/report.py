@@ -3,8 +3,8 @@
 
     report.py RESULTS.json [--out README.md]
 
-RESULTS.json, as the one command gathers it: {"machine": "one line of what it ran on", "percentiles": {"80": {...}}},
-with in each percentile
+RESULTS.json, as the one command gathers it: {"machine": "what it ran on", "data": "which of the orders were at
+hand", "percentiles": {"80": {...}}}, with in each percentile
     asked, orders, on_time, days_tighter, shop_on_time   how the pipeline's answers did; orders: promised
     events, events_per_s                                 published and applied, through the whole pipeline
     queries_per_s, p50_us, p99_us                        of the questions, each waiting for what it must know
@@ -38,8 +38,8 @@ PAGE = """\
 
 {asked:,} orders of Brazilian online shops, 2017 to 2018, are asked of the sourcing node one by one at the moment of their
 purchase: "when will this arrive?". By then it has been told, by events through the whole pipeline, what was known at
-that moment and nothing later: items, stock, holidays, and what deliveries completed until then took. What it promised
-is held against the day on which the order really arrived, and against the shop's own promise.
+that moment and nothing later: items, holidays, and what deliveries completed until then took (only stock is set up front,
+since the data tells no more than what was sold). What it promised is held against the day on which the order really arrived, and against the shop's own promise.
 
 {promises}
 
@@ -67,7 +67,7 @@ Olist" from kaggle.com/datasets/olistbr/brazilian-ecommerce, unpack it, and from
 ```
 
 The first writes the event streams and the timeline, the second is the plain calculation. Python 3.11 and nothing else is
-needed. The figures above are of a sample, about a third of the orders; the full data set asks about three times as many.
+needed. The figures above are of {data}.
 What each figure means, what is assumed and what is left out: [NOTES.md](NOTES.md). This page is written by `report.py`.
 
 ## Source and licence of the data
@@ -83,6 +83,7 @@ repository too. Changed here: columns chosen, lines added up, events made of row
 
 def page(results):
     """The text of README.md; raises ValueError that names what is missing."""
+    _require(results, {"machine", "data", "percentiles"}, "results")
     runs = sorted(results["percentiles"].items(), key=lambda run: int(run[0]))
     if not runs:
         raise ValueError("no percentile was measured")
@@ -111,6 +112,7 @@ def page(results):
     return PAGE.format(
         asked=max(run["asked"] for _, run in runs),
         machine=results["machine"],
+        data=results["data"],
         promises=_table(
             "percentile|answered by|orders promised|arrived in time|shop's own kept|days tighter",
             promises,
