@@ -24,8 +24,8 @@
 #include <vector>
 
 #include "common/base/result.h"
+#include "common/store/environment.h"
 
-struct MDB_env;
 struct MDB_txn;
 
 namespace forebay {
@@ -109,7 +109,7 @@ class Store {
   [[nodiscard]] Error fail_write(const char* what, int code) const;
 
   std::string dir_;
-  MDB_env* env_ = nullptr;
+  Environment env_;
   mutable std::atomic<bool> failed_{false};
   std::vector<unsigned> databases_;  // by Table::index
 };
