@@ -23,6 +23,8 @@ class MovableClock final : public Clock {
  public:
   WallTime wall() const override { return real_.wall() + ahead_; }
   MonoTime mono() const override { return real_.mono() + ahead_; }
+  MonoTime since_boot() const override { return real_.since_boot() + ahead_; }
+  bool synchronised() const override { return real_.synchronised(); }
   void advance(Nanoseconds by) { ahead_ += by; }
 
  private:
