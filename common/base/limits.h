@@ -103,7 +103,6 @@ inline constexpr seconds kStopTimeout{10};                 // from SIGTERM to SI
 
 // Stores and views.
 inline constexpr std::size_t kStoreTablesMax = 120;
-inline constexpr std::size_t kStoreReadersMax = 512;   // read transactions open at once
 inline constexpr std::size_t kStoreKeyBytesMax = 511;  // LMDB's own
 
 // Sourcing node (docs/edd.md).

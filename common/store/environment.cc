@@ -75,9 +75,11 @@ Result<Environment> open_environment(const std::string& dir, std::size_t map_byt
   int dead_readers = 0;
   code = mdb_reader_check(raw, &dead_readers);
   if (code != 0) return fail_lmdb("cannot check the readers of " + dir, code);
-  // Creation writes both meta pages without a sync.
+  // Creation syncs neither the meta pages nor a folder. Done at each opening, since the process
+  // that created the file may have been killed before it came here.
   if (auto synced = sync_path(dir + "/data.mdb"); !synced) return fail(synced.error());
   if (auto synced = sync_path(dir); !synced) return fail(synced.error());
+  if (auto synced = sync_path(dir + "/.."); !synced) return fail(synced.error());
   return env;
 }
 

@@ -1,18 +1,14 @@
 #include "common/store/store.h"
 
-#include <fcntl.h>
 #include <lmdb.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
+#include <utility>
 
 #include "common/base/bytes.h"
 #include "common/base/ids.h"
 #include "common/base/limits.h"
+#include "common/store/environment.h"
 
 namespace forebay {
 namespace {
@@ -30,47 +26,8 @@ std::string_view to_view(const MDB_val& value) {
   return {static_cast<const char*>(value.mv_data), value.mv_size};
 }
 
-tl::unexpected<Error> fail_open(const std::string& dir, const char* what, int code) {
-  return fail(ErrorCode::kIo, "store " + dir + ": " + what + ": " + mdb_strerror(code));
-}
-
-Result<void> sync_path(const std::string& path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) return fail_errno("cannot open " + path, errno);
-  const int synced = ::fsync(descriptor);
-  const int error = errno;
-  ::close(descriptor);
-  if (synced != 0) return fail_errno("cannot sync " + path, error);
-  return {};
-}
-
-Result<void> make_folder(const std::string& dir) {
-  if (::mkdir(dir.c_str(), 0700) != 0 && errno != EEXIST) {
-    return fail_errno("cannot make the store's folder " + dir, errno);
-  }
-  if (::chmod(dir.c_str(), 0700) != 0) return fail_errno("cannot set the mode of " + dir, errno);
-  return {};
-}
-
-/// LMDB opens its data file, twice, without O_CLOEXEC: a child that outlived us would hold the
-/// file.
-Result<void> close_on_exec(const std::string& dir) {
-  namespace fs = std::filesystem;
-  std::error_code error;
-  const fs::path folder = fs::canonical(dir, error);
-  if (error) return fail(ErrorCode::kIo, "cannot resolve " + dir + ": " + error.message());
-  fs::directory_iterator entries("/proc/self/fd", error);
-  if (error) return fail(ErrorCode::kIo, "cannot list /proc/self/fd: " + error.message());
-  for (const fs::directory_entry& entry : entries) {
-    const fs::path target = fs::read_symlink(entry.path(), error);
-    if (error || target.parent_path() != folder) continue;
-    const int descriptor = std::atoi(entry.path().filename().c_str());
-    const int flags = ::fcntl(descriptor, F_GETFD);
-    if (flags < 0 || ::fcntl(descriptor, F_SETFD, flags | FD_CLOEXEC) != 0) {
-      return fail_errno("cannot set close-on-exec on " + target.string(), errno);
-    }
-  }
-  return {};
+tl::unexpected<Error> fail_open(const std::string& dir, std::string_view what, int code) {
+  return fail_lmdb("store " + dir + ": " + std::string(what), code);
 }
 
 /// Checks the format of what is there; writes it where nothing is.
@@ -115,7 +72,7 @@ Result<void> open_tables(const std::string& dir, MDB_txn* txn,
   for (const std::string& table : tables) {
     MDB_dbi database = 0;
     const int code = mdb_dbi_open(txn, table.c_str(), MDB_CREATE, &database);
-    if (code != 0) return fail_open(dir, ("cannot open table " + table).c_str(), code);
+    if (code != 0) return fail_open(dir, "cannot open table " + table, code);
     databases.push_back(database);
   }
   return {};
@@ -141,25 +98,14 @@ Result<std::unique_ptr<Store>> Store::open(const std::string& dir,
   FOREBAY_INVARIANT(std::none_of(tables.begin(), tables.end(), [](const std::string& table) {
     return table.empty() || table == kMetaTable || table == kBootTable;
   }));
-  if (auto made = make_folder(dir); !made) return fail(made.error());
-
+  auto env = open_environment(dir, limits::kStoreMapBytes, limits::kStoreTablesMax + 2);
+  if (!env) return fail(env.error());
   std::unique_ptr<Store> store(new Store);
   store->dir_ = dir;
-  int code = mdb_env_create(&store->env_);
-  if (code != 0) return fail_open(dir, "cannot create the environment", code);
-  MDB_env* env = store->env_;
-  code = mdb_env_set_mapsize(env, limits::kStoreMapBytes);
-  if (code == 0) code = mdb_env_set_maxdbs(env, limits::kStoreTablesMax + 2);
-  if (code == 0) code = mdb_env_set_maxreaders(env, limits::kStoreReadersMax);
-  if (code == 0) code = mdb_env_open(env, dir.c_str(), MDB_NOTLS, 0600);
-  if (code != 0) return fail_open(dir, "cannot open the environment", code);
-  if (auto set = close_on_exec(dir); !set) return fail(set.error());
-  int dead_readers = 0;
-  code = mdb_reader_check(env, &dead_readers);
-  if (code != 0) return fail_open(dir, "cannot clear dead readers", code);
+  store->env_ = env->release();
 
   MDB_txn* txn = nullptr;
-  code = mdb_txn_begin(env, nullptr, 0, &txn);
+  int code = mdb_txn_begin(store->env_, nullptr, 0, &txn);
   if (code != 0) return fail_open(dir, "cannot begin the first transaction", code);
   Result<void> ready = check_format(dir, txn);
   if (ready) ready = open_tables(dir, txn, tables, store->databases_);
@@ -170,13 +116,6 @@ Result<std::unique_ptr<Store>> Store::open(const std::string& dir,
   }
   code = mdb_txn_commit(txn);
   if (code != 0) return fail_open(dir, "cannot commit the boot id", code);
-
-  // LMDB syncs neither a new file's first pages nor any folder. Done at each opening, since the one
-  // that created the file may have been killed before it came here.
-  const std::filesystem::path parent = std::filesystem::absolute(dir) / "..";
-  for (const std::string& path : {dir + "/data.mdb", dir, parent.string()}) {
-    if (auto synced = sync_path(path); !synced) return fail(synced.error());
-  }
   return store;
 }
 
@@ -186,8 +125,8 @@ Store::~Store() {
 
 ReadTransaction Store::read() const {
   MDB_txn* txn = nullptr;
-  // Fails only for more readers than kStoreReadersMax, for want of memory, or once the environment
-  // is dead.
+  // Fails only for more readers at once than LMDB has places (126), for want of memory, or once the
+  // environment is dead.
   FOREBAY_INVARIANT(mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn) == 0);
   return ReadTransaction(*this, txn);
 }

@@ -4,7 +4,7 @@
 
 #include "common/base/limits.h"
 #include "common/event/msgpack_check.h"
-#include "common/event/msgpack_writer.h"
+#include "common/event/msgpack_out.h"
 #include "nodes/sourcing/fields.h"
 
 namespace forebay {
@@ -99,60 +99,60 @@ std::string_view parse_id(Fields& query) {
   return {};
 }
 
-void write_text_or_nil(MsgpackWriter& out, std::string_view key, bool there,
+void write_text_or_nil(MsgpackPacker& out, std::string_view key, bool there,
                        std::string_view text) {
-  out.text(key);
+  pack_text(out, key);
   if (there) {
-    out.text(text);
+    pack_text(out, text);
   } else {
-    out.nil();
+    out.pack_nil();
   }
 }
 
-void write_as_of(MsgpackWriter& out, const AsOf& as_of) {
-  out.map(as_of.size());
+void write_as_of(MsgpackPacker& out, const AsOf& as_of) {
+  out.pack_map(static_cast<std::uint32_t>(as_of.size()));
   for (const auto& [stream, at] : as_of) {
-    out.text(stream);
-    out.map(7);
-    out.text("state");
-    out.text(at.state);
-    out.text("start");
-    out.unsigned_integer(at.start.value);
-    out.text("sequence");
-    out.unsigned_integer(at.sequence.value);
+    pack_text(out, stream);
+    out.pack_map(7);
+    pack_text(out, "state");
+    pack_text(out, at.state);
+    pack_text(out, "start");
+    out.pack(at.start.value);
+    pack_text(out, "sequence");
+    out.pack(at.sequence.value);
     write_text_or_nil(out, "time", at.time.has_value(), at.time ? to_rfc3339(*at.time) : "");
-    out.text("age_ms");
+    pack_text(out, "age_ms");
     if (at.age_ms) {
-      out.integer(*at.age_ms);
+      out.pack(*at.age_ms);
     } else {
-      out.nil();
+      out.pack_nil();
     }
-    out.text("stale");
-    out.boolean(at.stale);
-    out.text("lost");
-    out.unsigned_integer(at.lost);
+    pack_text(out, "stale");
+    out.pack(at.stale);
+    pack_text(out, "lost");
+    out.pack(at.lost);
   }
 }
 
-void write_excluded(MsgpackWriter& out, const std::vector<Excluded>& excluded) {
-  out.array(excluded.size());
+void write_excluded(MsgpackPacker& out, const std::vector<Excluded>& excluded) {
+  out.pack_array(static_cast<std::uint32_t>(excluded.size()));
   for (const Excluded& entry : excluded) {
-    out.map(entry.carrier.empty() ? 2 : 3);
-    out.text("fc");
-    out.text(entry.fc);
+    out.pack_map(entry.carrier.empty() ? 2 : 3);
+    pack_text(out, "fc");
+    pack_text(out, entry.fc);
     if (!entry.carrier.empty()) {
-      out.text("carrier");
-      out.text(entry.carrier);
+      pack_text(out, "carrier");
+      pack_text(out, entry.carrier);
     }
-    out.text("reason");
-    out.text(entry.reason_text());
+    pack_text(out, "reason");
+    pack_text(out, entry.reason_text());
   }
 }
 
-void write_id(MsgpackWriter& out, std::string_view id) {
+void write_id(MsgpackPacker& out, MsgpackOut& sink, std::string_view id) {
   if (id.empty()) return;
-  out.text("id");
-  out.raw(id);
+  pack_text(out, "id");
+  sink.write(id.data(), id.size());
 }
 
 }  // namespace
@@ -182,39 +182,41 @@ ParsedQuery parse_query(std::string_view bytes, WallTime now) {
 std::string encode_answer(const EddAnswer& answer, const AsOf& as_of, std::string_view id) {
   const auto& best = answer.best;
   std::string bytes;
-  MsgpackWriter out(bytes);
-  out.map(id.empty() ? 8 : 9);
-  write_id(out, id);
+  MsgpackOut sink{bytes};
+  MsgpackPacker out(sink);
+  out.pack_map(id.empty() ? 8 : 9);
+  write_id(out, sink, id);
   write_text_or_nil(out, "edd", best.has_value(), best ? to_text(best->delivery) : "");
   write_text_or_nil(out, "ship_date", best.has_value(), best ? to_text(best->ship) : "");
   write_text_or_nil(out, "fc", best.has_value(), best ? best->fc : "");
   write_text_or_nil(out, "carrier", best.has_value(), best ? best->carrier : "");
-  out.text("boxes");
+  pack_text(out, "boxes");
   if (best) {
-    out.integer(best->boxes);
+    out.pack(best->boxes);
   } else {
-    out.nil();
+    out.pack_nil();
   }
-  out.text("options");
-  out.unsigned_integer(answer.options);
-  out.text("excluded");
+  pack_text(out, "options");
+  out.pack(answer.options);
+  pack_text(out, "excluded");
   write_excluded(out, answer.excluded);
-  out.text("as_of");
+  pack_text(out, "as_of");
   write_as_of(out, as_of);
   return bytes;
 }
 
 std::string encode_error(const QueryError& error, std::string_view id) {
   std::string bytes;
-  MsgpackWriter out(bytes);
-  out.map(id.empty() ? 1 : 2);
-  write_id(out, id);
-  out.text("error");
-  out.map(3);
-  out.text("code");
-  out.text(error.code);
-  out.text("message");
-  out.text(error.message);
+  MsgpackOut sink{bytes};
+  MsgpackPacker out(sink);
+  out.pack_map(id.empty() ? 1 : 2);
+  write_id(out, sink, id);
+  pack_text(out, "error");
+  out.pack_map(3);
+  pack_text(out, "code");
+  pack_text(out, error.code);
+  pack_text(out, "message");
+  pack_text(out, error.message);
   write_text_or_nil(out, "field", !error.field.empty(), error.field);
   return bytes;
 }
