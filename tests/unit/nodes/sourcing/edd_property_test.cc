@@ -38,7 +38,7 @@ bool one_in(int n) { return from_to(1, n) == 1; }
 
 /// Most dates lie just after the start, where they matter most; some at the horizon.
 std::string date() {
-  const std::int64_t day = one_in(3) ? from_to(50, 75) : from_to(-1, 12);
+  const std::int64_t day = one_in(3) ? from_to(56, 64) : from_to(-1, 6);
   return naive::to_string(kStart + std::chrono::days(day));
 }
 std::string time_of_day() {
@@ -193,7 +193,7 @@ void one_world(Tally& tally) {
     }
     const std::string to_zone = one_of(kZones);
     // Half the time on a quarter of an hour, where cutoffs lie.
-    const std::int64_t seconds = one_in(2) ? from_to(0, 40 * 96) * 900 : from_to(0, 40 * 86400);
+    const std::int64_t seconds = one_in(2) ? from_to(0, 9 * 96) * 900 : from_to(0, 9 * 86400);
     const std::chrono::sys_seconds at = kStart + std::chrono::seconds(seconds);
     const json query = {{"lines", json_lines}, {"to_zone", to_zone}, {"at", to_rfc3339(at)}};
     RC_LOG() << "query " << query << '\n';
