@@ -13,6 +13,7 @@
 #include "sidecar/commit.h"
 #include "sidecar/commit_queue.h"
 #include "sidecar/consumers.h"
+#include "sidecar/fetch.h"
 #include "sidecar/fetch_queue.h"
 #include "sidecar/ingest.h"
 #include "sidecar/retention.h"
@@ -29,9 +30,9 @@ struct BroadcastNews {
   std::vector<std::pair<StreamIndex, Sequence>> trimmed;  // stream, oldest
 };
 
-class Sidecar {
+class Service {
  public:
-  Sidecar(const SidecarOptions& options, Log& log,
+  Service(const SidecarOptions& options, Log& log,
           const std::vector<std::pair<ProducerId, ProducerRecord>>& producers,
           const std::vector<std::pair<ConsumerKey, ConsumerRecord>>& consumers)
       : options_(options),
@@ -349,8 +350,8 @@ Result<void> run_sidecar(const SidecarOptions& options, StopSignals& signals) {
   if (!producers) return fail(producers.error());
   auto consumers = (*log)->snapshot().consumers();
   if (!consumers) return fail(consumers.error());
-  Sidecar sidecar(options, **log, *producers, *consumers);
-  if (auto bound = sidecar.bind(); !bound) return bound;
+  Service service(options, **log, *producers, *consumers);
+  if (auto bound = service.bind(); !bound) return bound;
   for (std::size_t i = 0; i < (*log)->stream_count(); ++i) {
     const StreamRecord& stream = (*log)->stream({i});
     spdlog::info("stream {}: head {}, oldest {}", (*log)->stream_name({i}), stream.head().value,
@@ -358,7 +359,7 @@ Result<void> run_sidecar(const SidecarOptions& options, StopSignals& signals) {
   }
   notify_ready("serving");
   spdlog::info("serving, boot {}", (*log)->boot().hex());
-  auto served = sidecar.serve(signals);
+  auto served = service.serve(signals);
   notify_stopping();
   return served;
 }

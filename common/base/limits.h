@@ -49,6 +49,9 @@ inline constexpr std::size_t kWindowBytesMax = 16 << 20;
 inline constexpr milliseconds kKeepaliveInterval{500};
 inline constexpr milliseconds kResendTimeoutMin{500};
 inline constexpr milliseconds kResendTimeoutMax{5000};
+inline constexpr milliseconds kGoodbyeLinger{500};
+inline constexpr milliseconds kFullRetryInterval{500};
+inline constexpr milliseconds kSendRetryInterval{2};  // of a socket that takes no more just now
 
 // Sidecar.
 inline constexpr std::size_t kStreamsMax = 4096;
@@ -103,10 +106,12 @@ inline constexpr seconds kStopTimeout{10};                 // from SIGTERM to SI
 
 // Stores and views.
 inline constexpr std::size_t kStoreTablesMax = 120;
+inline constexpr std::size_t kStoreReadersMax = 512;   // read transactions open at once
 inline constexpr std::size_t kStoreKeyBytesMax = 511;  // LMDB's own
 
 // Sourcing node (docs/edd.md).
-inline constexpr std::size_t kSourcingNameBytesMax = 128;  // sku, fc, carrier, zone, attribute, time zone
+inline constexpr std::size_t kSourcingNameBytesMax =
+    128;  // sku, fc, carrier, zone, attribute, time zone
 inline constexpr std::int64_t kItemSideMmMax = 100'000;
 inline constexpr std::int64_t kItemWeightGMax = 100'000'000;
 inline constexpr std::int64_t kAdvanceDaysMax = 1'000'000'000;  // handling and transit days
@@ -118,7 +123,8 @@ inline constexpr std::size_t kQueryIdBytesMax = 256;
 inline constexpr milliseconds kQueryTimeoutDefault{1000};
 inline constexpr milliseconds kQueryTimeoutMax{600'000};
 
-static_assert(3 * (kSourcingNameBytesMax + 1) <= kStoreKeyBytesMax, "a lane's key holds three names");
+static_assert(3 * (kSourcingNameBytesMax + 1) <= kStoreKeyBytesMax,
+              "a lane's key holds three names");
 static_assert(kHorizonDays < 64, "the days in reach are the bits of one word");
 static_assert(kBatchPayloadBytesTarget <= kBatchPayloadBytesMax);
 static_assert(kEventBytesMax + kSharedBytesMax + 64 <= kBatchPayloadBytesMax);

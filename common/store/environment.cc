@@ -69,17 +69,19 @@ Result<Environment> open_environment(const std::string& dir, std::size_t map_byt
   Environment env(raw);
   code = mdb_env_set_mapsize(raw, map_bytes);
   if (code == 0) code = mdb_env_set_maxdbs(raw, databases_max);
+  if (code == 0) code = mdb_env_set_maxreaders(raw, limits::kStoreReadersMax);
   if (code == 0) code = mdb_env_open(raw, dir.c_str(), MDB_NOTLS, 0600);
   if (code != 0) return fail_lmdb("cannot open the environment in " + dir, code);
   if (auto set = close_on_exec(dir); !set) return fail(set.error());
   int dead_readers = 0;
   code = mdb_reader_check(raw, &dead_readers);
   if (code != 0) return fail_lmdb("cannot check the readers of " + dir, code);
-  // Creation syncs neither the meta pages nor a folder. Done at each opening, since the process
+  // LMDB syncs neither a new file's first pages nor any folder. Done at each opening, since the one
   // that created the file may have been killed before it came here.
-  if (auto synced = sync_path(dir + "/data.mdb"); !synced) return fail(synced.error());
-  if (auto synced = sync_path(dir); !synced) return fail(synced.error());
-  if (auto synced = sync_path(dir + "/.."); !synced) return fail(synced.error());
+  const std::string parent = (std::filesystem::absolute(dir) / "..").string();
+  for (const std::string& path : {dir + "/data.mdb", dir, parent}) {
+    if (auto synced = sync_path(path); !synced) return fail(synced.error());
+  }
   return env;
 }
 

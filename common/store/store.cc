@@ -3,12 +3,11 @@
 #include <lmdb.h>
 
 #include <algorithm>
-#include <utility>
+#include <cstring>
 
 #include "common/base/bytes.h"
 #include "common/base/ids.h"
 #include "common/base/limits.h"
-#include "common/store/environment.h"
 
 namespace forebay {
 namespace {
@@ -26,8 +25,8 @@ std::string_view to_view(const MDB_val& value) {
   return {static_cast<const char*>(value.mv_data), value.mv_size};
 }
 
-tl::unexpected<Error> fail_open(const std::string& dir, std::string_view what, int code) {
-  return fail_lmdb("store " + dir + ": " + std::string(what), code);
+tl::unexpected<Error> fail_open(const std::string& dir, const char* what, int code) {
+  return fail(ErrorCode::kIo, "store " + dir + ": " + what + ": " + mdb_strerror(code));
 }
 
 /// Checks the format of what is there; writes it where nothing is.
@@ -72,7 +71,7 @@ Result<void> open_tables(const std::string& dir, MDB_txn* txn,
   for (const std::string& table : tables) {
     MDB_dbi database = 0;
     const int code = mdb_dbi_open(txn, table.c_str(), MDB_CREATE, &database);
-    if (code != 0) return fail_open(dir, "cannot open table " + table, code);
+    if (code != 0) return fail_open(dir, ("cannot open table " + table).c_str(), code);
     databases.push_back(database);
   }
   return {};
@@ -98,14 +97,13 @@ Result<std::unique_ptr<Store>> Store::open(const std::string& dir,
   FOREBAY_INVARIANT(std::none_of(tables.begin(), tables.end(), [](const std::string& table) {
     return table.empty() || table == kMetaTable || table == kBootTable;
   }));
-  auto env = open_environment(dir, limits::kStoreMapBytes, limits::kStoreTablesMax + 2);
-  if (!env) return fail(env.error());
+  auto opened = open_environment(dir, limits::kStoreMapBytes, limits::kStoreTablesMax + 2);
+  if (!opened) return fail(opened.error().in("store"));
   std::unique_ptr<Store> store(new Store);
   store->dir_ = dir;
-  store->env_ = env->release();
-
+  store->env_ = std::move(*opened);
   MDB_txn* txn = nullptr;
-  int code = mdb_txn_begin(store->env_, nullptr, 0, &txn);
+  int code = mdb_txn_begin(store->env_.get(), nullptr, 0, &txn);
   if (code != 0) return fail_open(dir, "cannot begin the first transaction", code);
   Result<void> ready = check_format(dir, txn);
   if (ready) ready = open_tables(dir, txn, tables, store->databases_);
@@ -119,22 +117,20 @@ Result<std::unique_ptr<Store>> Store::open(const std::string& dir,
   return store;
 }
 
-Store::~Store() {
-  if (env_ != nullptr) mdb_env_close(env_);
-}
+Store::~Store() = default;
 
 ReadTransaction Store::read() const {
   MDB_txn* txn = nullptr;
-  // Fails only for more readers at once than LMDB has places (126), for want of memory, or once the
-  // environment is dead.
-  FOREBAY_INVARIANT(mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn) == 0);
+  // Fails only for more readers than kStoreReadersMax, for want of memory, or once the environment
+  // is dead.
+  FOREBAY_INVARIANT(mdb_txn_begin(env_.get(), nullptr, MDB_RDONLY, &txn) == 0);
   return ReadTransaction(*this, txn);
 }
 
 WriteTransaction Store::write() {
   MDB_txn* txn = nullptr;
   if (!failed()) {
-    const int code = mdb_txn_begin(env_, nullptr, 0, &txn);
+    const int code = mdb_txn_begin(env_.get(), nullptr, 0, &txn);
     if (code != 0) {
       txn = nullptr;  // every use of the transaction reports it
       static_cast<void>(fail_write("begin", code));
@@ -146,7 +142,7 @@ WriteTransaction Store::write() {
 std::size_t Store::used_bytes() const {
   MDB_envinfo info{};
   MDB_stat stat{};
-  FOREBAY_INVARIANT(mdb_env_info(env_, &info) == 0 && mdb_env_stat(env_, &stat) == 0);
+  FOREBAY_INVARIANT(mdb_env_info(env_.get(), &info) == 0 && mdb_env_stat(env_.get(), &stat) == 0);
   return (info.me_last_pgno + 1) * stat.ms_psize;
 }
 

@@ -5,9 +5,8 @@
 // commit is refused, and the caller ends the process (an I/O error of LMDB is never retried). A
 // tree that cannot be read aborts. A Store is opened by one process only
 // (common/service/state_lock.h guards the folder). Reads run concurrently with the one writer and
-// see one moment. Outside sidecar/log, only store.cc and
-// environment.cc know LMDB. What a table holds is its user's business: cursors.h for cursors, the
-// handler for views.
+// see one moment. This and store.cc are the only files outside sidecar/log that know LMDB. What a
+// table holds is its user's business: cursors.h for cursors, the handler for views.
 //
 //   auto store = Store::open(dir, {"stock", "item"});         // tables get indices in this order
 //   ReadTransaction read = (*store)->read();
@@ -25,8 +24,8 @@
 #include <vector>
 
 #include "common/base/result.h"
+#include "common/store/environment.h"
 
-struct MDB_env;
 struct MDB_txn;
 
 namespace forebay {
@@ -84,9 +83,10 @@ class WriteTransaction final : public ReadTransaction {
 class Store {
  public:
   /// Opens or creates the environment in `dir` (mode 0700; its parent must exist) and the named
-  /// tables (at most 120, not `_boot` or `_meta`). Commits a fresh transaction before it returns,
-  /// so that everything readable from then on is on disk. kVersion for a folder of another format,
-  /// which is left as it is.
+  /// tables (at most 120, not
+  /// `_boot` or `_meta`). Commits a fresh transaction before it returns, so that everything
+  /// readable from then on is on disk. kVersion for a folder of another format, which is left as it
+  /// is.
   [[nodiscard]] static Result<std::unique_ptr<Store>> open(const std::string& dir,
                                                            std::vector<std::string> tables);
   ~Store();
@@ -109,7 +109,7 @@ class Store {
   [[nodiscard]] Error fail_write(const char* what, int code) const;
 
   std::string dir_;
-  MDB_env* env_ = nullptr;
+  Environment env_;
   mutable std::atomic<bool> failed_{false};
   std::vector<unsigned> databases_;  // by Table::index
 };
