@@ -1,5 +1,6 @@
 // Little-endian loads and stores for the fixed layouts of docs/protocol.md and docs/log-format.md.
-// Bytes are held in std::string and borrowed as std::string_view throughout; a view never outlives what it was taken of.
+// Bytes are held in std::string and borrowed as std::string_view throughout; a view never outlives
+// what it was taken of.
 #pragma once
 
 #include <bit>

@@ -1,6 +1,9 @@
 #include "common/base/clock.h"
 
+#include <sys/timex.h>
+
 #include <cstdio>
+#include <ctime>
 
 namespace forebay {
 namespace {
@@ -29,6 +32,17 @@ WallTime SystemClock::wall() const {
 
 MonoTime SystemClock::mono() const {
   return std::chrono::time_point_cast<Nanoseconds>(std::chrono::steady_clock::now());
+}
+
+MonoTime SystemClock::since_boot() const {
+  timespec now{};
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  return MonoTime(std::chrono::seconds(now.tv_sec) + Nanoseconds(now.tv_nsec));
+}
+
+bool SystemClock::synchronised() const {
+  timex state{};
+  return adjtimex(&state) >= 0 && (state.status & STA_UNSYNC) == 0;
 }
 
 std::string to_rfc3339(WallTime time) {
@@ -68,7 +82,8 @@ Result<WallTime> from_rfc3339(std::string_view text) {
       text[13] != ':' || text[16] != ':') {
     return bad();
   }
-  const year_month_day date{std::chrono::year{year}, std::chrono::month{static_cast<unsigned>(month)},
+  const year_month_day date{std::chrono::year{year},
+                            std::chrono::month{static_cast<unsigned>(month)},
                             std::chrono::day{static_cast<unsigned>(day)}};
   if (!date.ok()) return bad();
   std::size_t at = 19;

@@ -1,4 +1,5 @@
-// Time as a parameter: everything that decides by time takes a Clock, so that a simulation can turn it.
+// Time as a parameter: everything that decides by time takes a Clock, so that a simulation can turn
+// it.
 #pragma once
 
 #include <chrono>
@@ -20,6 +21,10 @@ class Clock {
   virtual ~Clock() = default;
   [[nodiscard]] virtual WallTime wall() const = 0;
   [[nodiscard]] virtual MonoTime mono() const = 0;
+  /// Like mono, but counts the time that the machine slept too.
+  [[nodiscard]] virtual MonoTime since_boot() const = 0;
+  /// Whether the system says that its wall clock is synchronised with an outside source.
+  [[nodiscard]] virtual bool synchronised() const = 0;
 };
 
 /// The machine's own clocks.
@@ -27,14 +32,19 @@ class SystemClock final : public Clock {
  public:
   [[nodiscard]] WallTime wall() const override;
   [[nodiscard]] MonoTime mono() const override;
+  [[nodiscard]] MonoTime since_boot() const override;
+  [[nodiscard]] bool synchronised() const override;
 };
 
-/// RFC 3339 in UTC, e.g. "2026-03-01T09:30:00Z", with as many digits of fraction (0, 3, 6 or 9) as the value needs.
+/// RFC 3339 in UTC, e.g. "2026-03-01T09:30:00Z", with as many digits of fraction (0, 3, 6 or 9) as
+/// the value needs.
 [[nodiscard]] std::string to_rfc3339(WallTime time);
 /// Any RFC 3339 time with offset, years 1678 to 2261; kBadInput otherwise.
 [[nodiscard]] Result<WallTime> from_rfc3339(std::string_view text);
 
 [[nodiscard]] inline std::int64_t unix_ns(WallTime time) { return time.time_since_epoch().count(); }
-[[nodiscard]] inline WallTime wall_from_unix_ns(std::int64_t ns) { return WallTime(Nanoseconds(ns)); }
+[[nodiscard]] inline WallTime wall_from_unix_ns(std::int64_t ns) {
+  return WallTime(Nanoseconds(ns));
+}
 
 }  // namespace forebay

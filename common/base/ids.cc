@@ -68,15 +68,16 @@ std::string Position::token() const {
 Result<Position> Position::from_token(std::string_view token) {
   const auto colon = token.find(':');
   const auto bad = [&] {
-    return fail(ErrorCode::kBadInput, "'" + std::string(token) +
-                                          "' is not a token: expected <32 hex digits>:<sequence>");
+    return fail(ErrorCode::kBadInput,
+                "'" + std::string(token) + "' is not a token: expected <32 hex digits>:<sequence>");
   };
   if (colon == std::string_view::npos) return bad();
   auto incarnation = Incarnation::from_hex(token.substr(0, colon));
   if (!incarnation) return bad();
   Position position{*incarnation, {}};
   const char* end = token.data() + token.size();
-  const auto [stop, error] = std::from_chars(token.data() + colon + 1, end, position.sequence.value);
+  const auto [stop, error] =
+      std::from_chars(token.data() + colon + 1, end, position.sequence.value);
   if (error != std::errc{} || stop != end) return bad();
   return position;
 }

@@ -69,7 +69,8 @@ struct RandomIdHash {
   }
 };
 
-/// A position that is meaningful outside its stream's current log. As text (a "token"): `<incarnation hex>:<sequence>`.
+/// A position that is meaningful outside its stream's current log. As text (a "token"):
+/// `<incarnation hex>:<sequence>`.
 struct Position {
   Incarnation incarnation;
   Sequence sequence;
@@ -79,8 +80,9 @@ struct Position {
   friend bool operator==(const Position&, const Position&) = default;
 };
 
-/// Whether `name` may name a stream, sidecar, node, host or producer: 1 to 64 of a–z, 0–9, '.', '_' and '-', the first
-/// a letter or digit. Such names are safe as file names, topics and metric labels.
+/// Whether `name` may name a stream, sidecar, node, host or producer: 1 to 64 of a–z, 0–9, '.', '_'
+/// and '-', the first a letter or digit. Such names are safe as file names, topics and metric
+/// labels.
 [[nodiscard]] bool is_name(std::string_view name);
 
 }  // namespace forebay

@@ -1,4 +1,5 @@
-// Every limit and default of Forebay, with its unit in its name. What must hold between them stands below them.
+// Every limit and default of Forebay, with its unit in its name. What must hold between them stands
+// below them.
 #pragma once
 
 #include <chrono>
@@ -13,55 +14,72 @@ using std::chrono::seconds;
 // Events and batches (docs/protocol.md).
 inline constexpr std::size_t kEventBytesMax = 1 << 20;
 inline constexpr std::size_t kBatchPayloadBytesTarget = 256 << 10;  // a batch closes at this size…
-inline constexpr std::size_t kBatchPayloadBytesMax = kEventBytesMax + (64 << 10);  // …but one event may be larger
+inline constexpr std::size_t kBatchPayloadBytesMax =
+    kEventBytesMax + (64 << 10);  // …but one event may be larger
 inline constexpr std::uint32_t kBatchEventsMax = 4096;
 inline constexpr std::size_t kAttributeBytesMax = 4096;  // type, subject and each other attribute
-inline constexpr std::size_t kAttributesMax = 64;        // an event's attributes beyond type, subject and time
-inline constexpr std::size_t kSharedBytesMax = 32 << 10;  // the attributes that a batch's events share
+inline constexpr std::size_t kAttributesMax =
+    64;  // an event's attributes beyond type, subject and time
+inline constexpr std::size_t kSharedBytesMax = 32
+                                               << 10;  // the attributes that a batch's events share
 inline constexpr int kMsgpackDepthMax = 16;
 
 // Frames on any socket.
 inline constexpr std::size_t kFrameBytesMax = 8 << 20;
-inline constexpr std::size_t kControlBytesMax = 16 << 10;  // a control message other than a fetch reply
+inline constexpr std::size_t kControlBytesMax =
+    16 << 10;  // a control message other than a fetch reply
 inline constexpr std::size_t kFetchReplyBytesMax = 4 << 20;
 inline constexpr std::size_t kFetchReplyBytesDefault = 1 << 20;
 inline constexpr std::size_t kIpcPathBytesMax = 107;
 
-// High-water marks: libzmq counts messages, so each is a byte budget over the largest usual message.
+// High-water marks: libzmq counts messages, so each is a byte budget over the largest usual
+// message.
 inline constexpr std::size_t kSocketBudgetBytes = 16 << 20;
 inline constexpr int kDataHighWaterMessages =
     static_cast<int>(kSocketBudgetBytes / kBatchPayloadBytesTarget);
 inline constexpr int kControlHighWaterMessages = 1024;
+inline constexpr int kBroadcastHighWaterMessages = 256;  // one that lags by more fetches
 inline constexpr int kZmqHandshakeMs = 3000;
 inline constexpr int kZmqHeartbeatMs = 2000;
+inline constexpr int kZmqReconnectMs = 20;
+inline constexpr int kZmqReconnectMaxMs = 500;
 
 // Publisher.
 inline constexpr std::size_t kWindowBytesMax = 16 << 20;
 inline constexpr milliseconds kKeepaliveInterval{500};
 inline constexpr milliseconds kResendTimeoutMin{500};
 inline constexpr milliseconds kResendTimeoutMax{5000};
+inline constexpr milliseconds kGoodbyeLinger{500};
+inline constexpr milliseconds kFullRetryInterval{500};
+inline constexpr milliseconds kSendRetryInterval{2};  // of a socket that takes no more just now
 
 // Sidecar.
 inline constexpr std::size_t kStreamsMax = 4096;
 inline constexpr std::size_t kProducersMax = 16384;
 inline constexpr std::size_t kAnonymousProducersMax = 1024;
+inline constexpr seconds kAnonymousSilenceMax{
+    60};  // then a producer without a name is no longer missed
 inline constexpr std::size_t kConsumersMax = 4096;
-inline constexpr std::size_t kCommitQueueBytesMax = 32 << 20;  // ingested, not yet taken into a commit
-inline constexpr std::size_t kCommitBytesMax = 8 << 20;        // batches of one transaction
+inline constexpr seconds kCursorCommitInterval{10};  // reports wait for another commit this long
+inline constexpr std::size_t kCommitQueueBytesMax = 32
+                                                    << 20;  // ingested, not yet taken into a commit
+inline constexpr std::size_t kCommitBytesMax = 8 << 20;     // batches of one transaction
 inline constexpr std::size_t kFetchesInFlightPerPeerMax = 4;
 inline constexpr std::size_t kFetchQueueMax = 1024;
+inline constexpr milliseconds kLivenessInterval{100};     // how often ingest tells what it heard
 inline constexpr milliseconds kBeaconInterval{200};       // of a stream that moved lately
 inline constexpr milliseconds kBeaconIdleInterval{1000};  // of one that did not
-inline constexpr milliseconds kBeaconPromise{250};        // design promise: a moving stream's next beacon
+inline constexpr milliseconds kBeaconPromise{250};  // design promise: a moving stream's next beacon
 inline constexpr std::size_t kBeaconProducersMax = 16;
 
 // Log and stores.
 inline constexpr std::size_t kLogMapBytes = std::size_t{512} << 30;
 inline constexpr std::size_t kStoreMapBytes = std::size_t{64} << 30;
-inline constexpr std::size_t kFileStepBytes = 64 << 20;    // the file is extended ahead in such steps
+inline constexpr std::size_t kFileStepBytes = 64 << 20;  // the file is extended ahead in such steps
 inline constexpr std::size_t kFileReserveBytes = 4 << 20;  // kept free for opening and trimming
 inline constexpr seconds kTrimInterval{1};
 inline constexpr std::size_t kTrimBatchesPerCommit = 64;
+inline constexpr std::chrono::hours kClockJumpMax{1};  // past it, nothing is trimmed by age
 
 // Consumer.
 inline constexpr std::size_t kApplyGroupBytesMax = 4 << 20;
@@ -70,6 +88,44 @@ inline constexpr milliseconds kCursorReportInterval{1000};
 inline constexpr std::size_t kLiveBufferBytesMax = 8 << 20;
 inline constexpr std::size_t kFailedRecordBytesMax = 1 << 20;
 
+// Topology (docs/topology.md).
+inline constexpr std::size_t kTopologyBytesMax = 1 << 20;
+inline constexpr std::size_t kTopologyLineBytesMax = 4096;  // bounds the depth of dotted keys
+inline constexpr std::uint16_t kBasePortDefault = 7400;
+inline constexpr int kPortsPerSidecar = 2;  // control, broadcast
+inline constexpr std::uint64_t kAlertLagEventsDefault = 10'000;
+inline constexpr seconds kAlertLagAgeDefault{5};
+inline constexpr seconds kAlertBeaconSilentDefault{1};
+inline constexpr seconds kAlertProducerSilentDefault{3};
+
+// Supervision by `forebay up`.
+inline constexpr milliseconds kRestartDelayMin{100};
+inline constexpr milliseconds kRestartDelayMax{5000};
+inline constexpr seconds kRestartDelayForgottenAfter{10};  // of life
+inline constexpr seconds kStopTimeout{10};                 // from SIGTERM to SIGKILL
+
+// Stores and views.
+inline constexpr std::size_t kStoreTablesMax = 120;
+inline constexpr std::size_t kStoreReadersMax = 512;   // read transactions open at once
+inline constexpr std::size_t kStoreKeyBytesMax = 511;  // LMDB's own
+
+// Sourcing node (docs/edd.md).
+inline constexpr std::size_t kSourcingNameBytesMax =
+    128;  // sku, fc, carrier, zone, attribute, time zone
+inline constexpr std::int64_t kItemSideMmMax = 100'000;
+inline constexpr std::int64_t kItemWeightGMax = 100'000'000;
+inline constexpr std::int64_t kAdvanceDaysMax = 1'000'000'000;  // handling and transit days
+inline constexpr int kHorizonDays = 60;
+inline constexpr std::size_t kQueryLinesMax = 100;
+inline constexpr std::int64_t kQueryQuantityMax = 10'000;
+inline constexpr std::size_t kQueryAtLeastStreamsMax = 64;
+inline constexpr std::size_t kQueryIdBytesMax = 256;
+inline constexpr milliseconds kQueryTimeoutDefault{1000};
+inline constexpr milliseconds kQueryTimeoutMax{600'000};
+
+static_assert(3 * (kSourcingNameBytesMax + 1) <= kStoreKeyBytesMax,
+              "a lane's key holds three names");
+static_assert(kHorizonDays < 64, "the days in reach are the bits of one word");
 static_assert(kBatchPayloadBytesTarget <= kBatchPayloadBytesMax);
 static_assert(kEventBytesMax + kSharedBytesMax + 64 <= kBatchPayloadBytesMax);
 static_assert(kBatchPayloadBytesMax + 4096 <= kFrameBytesMax);
@@ -79,5 +135,7 @@ static_assert(kBeaconInterval < kBeaconPromise);
 static_assert(kCommitBytesMax >= kBatchPayloadBytesMax);
 static_assert(kCommitQueueBytesMax > kCommitBytesMax);
 static_assert(kFileStepBytes > kFileReserveBytes + 2 * kCommitBytesMax);
+static_assert(kAlertProducerSilentDefault > 2 * kKeepaliveInterval);
+static_assert(kRestartDelayForgottenAfter > kRestartDelayMax);
 
 }  // namespace forebay::limits

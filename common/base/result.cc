@@ -12,12 +12,18 @@ struct CodeName {
   std::string_view name;
 };
 constexpr std::array kCodeNames = {
-    CodeName{ErrorCode::kBadInput, "bad_input"},       CodeName{ErrorCode::kCorruption, "corruption"},
-    CodeName{ErrorCode::kNotFound, "not_found"},       CodeName{ErrorCode::kIo, "io"},
-    CodeName{ErrorCode::kFull, "full"},                CodeName{ErrorCode::kFenced, "fenced"},
-    CodeName{ErrorCode::kUnregistered, "unregistered"}, CodeName{ErrorCode::kBadSequence, "bad_sequence"},
-    CodeName{ErrorCode::kTimeout, "timeout"},          CodeName{ErrorCode::kDiverged, "diverged"},
-    CodeName{ErrorCode::kTrimmed, "trimmed"},          CodeName{ErrorCode::kVersion, "version"},
+    CodeName{ErrorCode::kBadInput, "bad_input"},
+    CodeName{ErrorCode::kCorruption, "corruption"},
+    CodeName{ErrorCode::kNotFound, "not_found"},
+    CodeName{ErrorCode::kIo, "io"},
+    CodeName{ErrorCode::kFull, "full"},
+    CodeName{ErrorCode::kFenced, "fenced"},
+    CodeName{ErrorCode::kUnregistered, "unregistered"},
+    CodeName{ErrorCode::kBadSequence, "bad_sequence"},
+    CodeName{ErrorCode::kTimeout, "timeout"},
+    CodeName{ErrorCode::kDiverged, "diverged"},
+    CodeName{ErrorCode::kTrimmed, "trimmed"},
+    CodeName{ErrorCode::kVersion, "version"},
     CodeName{ErrorCode::kUnavailable, "unavailable"},
 };
 }  // namespace

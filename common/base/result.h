@@ -1,8 +1,9 @@
-// Result<T>: what a function returns when its input comes from outside (socket, file, topology, user).
+// Result<T>: what a function returns when its input comes from outside (socket, file, topology,
+// user).
 //
-// Errors carry one code of a small vocabulary and a message that says what, where and how to mend it. Would-block and
-// back-pressure are not errors; functions that can meet them return a named enum. A broken invariant is neither: it
-// aborts through FOREBAY_INVARIANT.
+// Errors carry one code of a small vocabulary and a message that says what, where and how to mend
+// it. Would-block and back-pressure are not errors; functions that can meet them return a named
+// enum. A broken invariant is neither: it aborts through FOREBAY_INVARIANT.
 #pragma once
 
 #include <cstdint>

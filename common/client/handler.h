@@ -1,8 +1,8 @@
 // What a consumer's author writes: the function from event to view change.
 //
-// The library calls it from one thread, in sequence order per stream, inside the transaction that also moves the cursor;
-// so each event changes the view exactly once. Streams have no order among each other: fold each view record from one
-// stream only.
+// The library calls it from one thread, in sequence order per stream, inside the transaction that
+// also moves the cursor; so each event changes the view exactly once. Streams have no order among
+// each other: fold each view record from one stream only.
 #pragma once
 
 #include <string>
@@ -37,11 +37,12 @@ class Handler {
  public:
   virtual ~Handler() = default;
 
-  /// The view's tables; Table{i} is the i-th name in every transaction the handler or its queries see.
+  /// The view's tables; Table{i} is the i-th name in every transaction the handler or its queries
+  /// see.
   [[nodiscard]] virtual std::vector<std::string> tables() const = 0;
 
-  /// Folds one event into the view. An error refuses the event: nothing of it is written, it is recorded as failed with
-  /// the error's message, and the rest goes on.
+  /// Folds one event into the view. An error refuses the event: nothing of it is written, it is
+  /// recorded as failed with the error's message, and the rest goes on.
   [[nodiscard]] virtual Result<void> apply(const EventView& event, const EventContext& context,
                                            ViewWriter& view) = 0;
 

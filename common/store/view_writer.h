@@ -1,5 +1,6 @@
-// What a handler writes with: gathers the writes of one event and puts them when the handler accepted it, so that a
-// refused event changes nothing (nested LMDB transactions would do the same at 5 to 38 µs each).
+// What a handler writes with: gathers the writes of one event and puts them when the handler
+// accepted it, so that a refused event changes nothing (nested LMDB transactions would do the same
+// at 5 to 38 µs each).
 #pragma once
 
 #include <map>
@@ -23,7 +24,8 @@ class ViewWriter {
   void put(Table table, std::string_view key, std::string_view value);
   void erase(Table table, std::string_view key);
 
-  /// Puts what was gathered (the event was accepted). An error is the store's, never the event's.
+  /// Puts what was gathered (the event was accepted). kBadInput is the event's: a key it led to is
+  /// out of bounds, and nothing was put. Any other error is the store's.
   [[nodiscard]] Result<void> accept();
   /// Forgets what was gathered (the event was refused).
   void refuse() { pending_.clear(); }

@@ -21,7 +21,7 @@ COMMON = ["common/base", "common/event", "common/wire", "common/store", "common/
 MAY_INCLUDE = {folder: COMMON[:n] for n, folder in enumerate(COMMON)}
 MAY_INCLUDE |= {
     "topology": ["common/base"],
-    "sidecar/log": ["common/base", "common/event"],
+    "sidecar/log": ["common/base", "common/event", "common/store"],
     "sidecar": ["common", "topology"],
     "nodes": ["common", "topology"],
     "cli": ["common", "topology", "sidecar/log"],
@@ -31,7 +31,7 @@ INSIDE = ("common", "topology", "sidecar", "nodes", "cli", "tests", "bench", "ex
 # A library's headers, and the files (or folders) that may include them.
 KEPT_APART = [
     (r"zmq\.hpp|zmq\.h|zmq_addon\.hpp", ["common/wire/transport.cc"]),
-    (r"lmdb\.h", ["common/store/store.cc", "sidecar/log/"]),
+    (r"lmdb\.h", ["common/store/", "sidecar/log/"]),
 ]
 TOML = r"toml\+\+/.*|toml\+\+\.h|toml\.hpp"
 

@@ -1,0 +1,13 @@
+// What a service tells systemd; without systemd, nothing.
+#pragma once
+
+#include <string>
+
+namespace forebay {
+
+/// READY=1 with a status line, once recovery is done and all sockets are bound.
+void notify_ready(const std::string& status);
+/// STOPPING=1.
+void notify_stopping();
+
+}  // namespace forebay

@@ -1,0 +1,88 @@
+#include "common/store/environment.h"
+
+#include <fcntl.h>
+#include <lmdb.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+
+#include "common/base/limits.h"
+
+namespace forebay {
+namespace {
+
+Result<void> sync_path(const std::string& path) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return fail_errno("cannot open " + path, errno);
+  const int synced = ::fsync(descriptor);
+  const int error = errno;
+  ::close(descriptor);
+  if (synced != 0) return fail_errno("cannot sync " + path, error);
+  return {};
+}
+
+Result<void> make_folder(const std::string& dir) {
+  if (::mkdir(dir.c_str(), 0700) != 0 && errno != EEXIST) {
+    return fail_errno("cannot make the folder " + dir, errno);
+  }
+  if (::chmod(dir.c_str(), 0700) != 0) return fail_errno("cannot set the mode of " + dir, errno);
+  return {};
+}
+
+/// LMDB opens its data file, twice, without O_CLOEXEC: a child that outlived us would hold it.
+Result<void> close_on_exec(const std::string& dir) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  const fs::path folder = fs::canonical(dir, error);
+  if (error) return fail(ErrorCode::kIo, "cannot resolve " + dir + ": " + error.message());
+  fs::directory_iterator entries("/proc/self/fd", error);
+  if (error) return fail(ErrorCode::kIo, "cannot list /proc/self/fd: " + error.message());
+  for (const fs::directory_entry& entry : entries) {
+    const fs::path target = fs::read_symlink(entry.path(), error);
+    if (error || target.parent_path() != folder) continue;
+    const int descriptor = std::atoi(entry.path().filename().c_str());
+    const int flags = ::fcntl(descriptor, F_GETFD);
+    if (flags < 0 || ::fcntl(descriptor, F_SETFD, flags | FD_CLOEXEC) != 0) {
+      return fail_errno("cannot set close-on-exec on " + target.string(), errno);
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+void CloseEnvironment::operator()(MDB_env* env) const { mdb_env_close(env); }
+
+tl::unexpected<Error> fail_lmdb(std::string what, int code) {
+  return fail(ErrorCode::kIo, std::move(what) + ": " + mdb_strerror(code));
+}
+
+Result<Environment> open_environment(const std::string& dir, std::size_t map_bytes,
+                                     unsigned databases_max) {
+  if (auto made = make_folder(dir); !made) return fail(made.error());
+  MDB_env* raw = nullptr;
+  int code = mdb_env_create(&raw);
+  if (code != 0) return fail_lmdb("cannot create an environment", code);
+  Environment env(raw);
+  code = mdb_env_set_mapsize(raw, map_bytes);
+  if (code == 0) code = mdb_env_set_maxdbs(raw, databases_max);
+  if (code == 0) code = mdb_env_set_maxreaders(raw, limits::kStoreReadersMax);
+  if (code == 0) code = mdb_env_open(raw, dir.c_str(), MDB_NOTLS, 0600);
+  if (code != 0) return fail_lmdb("cannot open the environment in " + dir, code);
+  if (auto set = close_on_exec(dir); !set) return fail(set.error());
+  int dead_readers = 0;
+  code = mdb_reader_check(raw, &dead_readers);
+  if (code != 0) return fail_lmdb("cannot check the readers of " + dir, code);
+  // LMDB syncs neither a new file's first pages nor any folder. Done at each opening, since the one
+  // that created the file may have been killed before it came here.
+  const std::string parent = (std::filesystem::absolute(dir) / "..").string();
+  for (const std::string& path : {dir + "/data.mdb", dir, parent}) {
+    if (auto synced = sync_path(path); !synced) return fail(synced.error());
+  }
+  return env;
+}
+
+}  // namespace forebay

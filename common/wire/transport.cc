@@ -1,0 +1,215 @@
+#include "common/wire/transport.h"
+
+#include <zmq.h>
+
+#include <cerrno>
+#include <new>
+#include <utility>
+
+#include "common/base/limits.h"
+
+namespace forebay {
+namespace {
+
+static_assert(sizeof(zmq_msg_t) == 64);
+
+zmq_msg_t* as_zmq(void* raw) { return static_cast<zmq_msg_t*>(raw); }
+
+void release_shared(void*, void* hint) {
+  delete static_cast<std::shared_ptr<const std::string>*>(hint);
+}
+
+int zmq_kind(SocketKind kind) {
+  switch (kind) {
+    case SocketKind::kPush:
+      return ZMQ_PUSH;
+    case SocketKind::kPull:
+      return ZMQ_PULL;
+    case SocketKind::kPub:
+      return ZMQ_PUB;
+    case SocketKind::kSub:
+      return ZMQ_SUB;
+    case SocketKind::kDealer:
+      return ZMQ_DEALER;
+    case SocketKind::kRouter:
+      return ZMQ_ROUTER;
+  }
+  return -1;
+}
+
+template <class T>
+void set_option(void* socket, int option, T value) {
+  FOREBAY_INVARIANT(zmq_setsockopt(socket, option, &value, sizeof value) == 0);
+}
+
+bool has_more(zmq_msg_t* message) { return zmq_msg_more(message) != 0; }
+
+}  // namespace
+
+Message::Message() { zmq_msg_init(as_zmq(raw())); }
+
+Message::Message(std::string_view bytes) {
+  if (zmq_msg_init_size(as_zmq(raw()), bytes.size()) != 0) throw std::bad_alloc();
+  bytes.copy(data(), bytes.size());
+}
+
+Message::Message(std::shared_ptr<const std::string> bytes) {
+  auto* hold = new std::shared_ptr<const std::string>(std::move(bytes));
+  // libzmq takes a void* but does not write through it.
+  char* begin = const_cast<char*>((*hold)->data());
+  if (zmq_msg_init_data(as_zmq(raw()), begin, (*hold)->size(), release_shared, hold) != 0) {
+    delete hold;
+    throw std::bad_alloc();
+  }
+}
+
+Message::Message(Message&& other) noexcept {
+  zmq_msg_init(as_zmq(raw()));
+  zmq_msg_move(as_zmq(raw()), as_zmq(other.raw()));
+}
+
+Message& Message::operator=(Message&& other) noexcept {
+  if (this != &other) zmq_msg_move(as_zmq(raw()), as_zmq(other.raw()));
+  return *this;
+}
+
+Message::~Message() { zmq_msg_close(as_zmq(raw())); }
+
+std::string_view Message::view() const {
+  auto* self = const_cast<Message*>(this);
+  return {static_cast<const char*>(zmq_msg_data(as_zmq(self->raw()))), size()};
+}
+
+char* Message::data() { return static_cast<char*>(zmq_msg_data(as_zmq(raw()))); }
+
+std::size_t Message::size() const {
+  auto* self = const_cast<Message*>(this);
+  return zmq_msg_size(as_zmq(self->raw()));
+}
+
+Message Message::share() {
+  Message copy;
+  zmq_msg_copy(as_zmq(copy.raw()), as_zmq(raw()));
+  return copy;
+}
+
+Context::Context() : raw_(zmq_ctx_new()) { FOREBAY_INVARIANT(raw_ != nullptr); }
+Context::~Context() { zmq_ctx_term(raw_); }
+
+Socket::Socket(Context& context, SocketKind kind, int high_water_messages)
+    : raw_(zmq_socket(context.raw_, zmq_kind(kind))) {
+  FOREBAY_INVARIANT(raw_ != nullptr);
+  set_option<int>(raw_, ZMQ_LINGER, 0);
+  set_option<int>(raw_, ZMQ_SNDHWM, high_water_messages);
+  set_option<int>(raw_, ZMQ_RCVHWM, high_water_messages);
+  set_option<std::int64_t>(raw_, ZMQ_MAXMSGSIZE, limits::kFrameBytesMax);
+  set_option<int>(raw_, ZMQ_HANDSHAKE_IVL, limits::kZmqHandshakeMs);
+  set_option<int>(raw_, ZMQ_HEARTBEAT_IVL, limits::kZmqHeartbeatMs);
+  set_option<int>(raw_, ZMQ_RECONNECT_IVL, limits::kZmqReconnectMs);
+  set_option<int>(raw_, ZMQ_RECONNECT_IVL_MAX, limits::kZmqReconnectMaxMs);
+  if (kind == SocketKind::kRouter) set_option<int>(raw_, ZMQ_ROUTER_MANDATORY, 1);
+}
+
+Socket::~Socket() {
+  if (raw_ != nullptr) zmq_close(raw_);
+}
+
+Result<void> Socket::bind(const std::string& endpoint) {
+  if (zmq_bind(raw_, endpoint.c_str()) != 0) {
+    return fail(ErrorCode::kIo, "cannot bind " + endpoint + ": " + zmq_strerror(zmq_errno()));
+  }
+  return {};
+}
+
+Result<void> Socket::connect(const std::string& endpoint) {
+  if (zmq_connect(raw_, endpoint.c_str()) != 0) {
+    return fail(ErrorCode::kIo, "cannot connect to " + endpoint + ": " + zmq_strerror(zmq_errno()));
+  }
+  return {};
+}
+
+void Socket::subscribe(std::string_view topic) {
+  FOREBAY_INVARIANT(zmq_setsockopt(raw_, ZMQ_SUBSCRIBE, topic.data(), topic.size()) == 0);
+}
+
+void Socket::linger(std::chrono::milliseconds time) {
+  set_option<int>(raw_, ZMQ_LINGER, static_cast<int>(time.count()));
+}
+
+SendResult Socket::send(std::span<Message> frames) {
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    const int more = i + 1 < frames.size() ? ZMQ_SNDMORE : 0;
+    if (zmq_msg_send(as_zmq(frames[i].raw()), raw_, ZMQ_DONTWAIT | more) >= 0) continue;
+    if (zmq_errno() == EINTR) {
+      --i;
+      continue;
+    }
+    // Only the first frame can be refused: libzmq takes the rest of a message it has begun.
+    FOREBAY_INVARIANT(i == 0);
+    return zmq_errno() == EAGAIN ? SendResult::kWouldBlock : SendResult::kUnreachable;
+  }
+  return SendResult::kSent;
+}
+
+std::optional<std::vector<Message>> Socket::receive(std::size_t frames_max) {
+  std::vector<Message> frames;
+  bool more = true;
+  while (more) {
+    Message frame;
+    if (zmq_msg_recv(as_zmq(frame.raw()), raw_, ZMQ_DONTWAIT) < 0) {
+      if (zmq_errno() == EINTR) continue;
+      FOREBAY_INVARIANT(frames.empty());
+      return std::nullopt;
+    }
+    more = has_more(as_zmq(frame.raw()));
+    if (frames.size() < frames_max) frames.push_back(std::move(frame));
+  }
+  return frames;
+}
+
+std::optional<Message> Socket::receive_single() {
+  Message frame;
+  while (zmq_msg_recv(as_zmq(frame.raw()), raw_, ZMQ_DONTWAIT) < 0) {
+    if (zmq_errno() != EINTR) return std::nullopt;
+  }
+  if (!has_more(as_zmq(frame.raw()))) return frame;
+  Message rest;
+  do {
+    while (zmq_msg_recv(as_zmq(rest.raw()), raw_, ZMQ_DONTWAIT) < 0 && zmq_errno() == EINTR) {
+    }
+  } while (has_more(as_zmq(rest.raw())));
+  return Message();
+}
+
+std::size_t Poller::add(Socket& socket) {
+  sources_.push_back({socket.raw_, -1});
+  watched_.push_back(true);
+  readable_.push_back(false);
+  return sources_.size() - 1;
+}
+
+std::size_t Poller::add(int descriptor) {
+  sources_.push_back({nullptr, descriptor});
+  watched_.push_back(true);
+  readable_.push_back(false);
+  return sources_.size() - 1;
+}
+
+void Poller::wait(std::chrono::milliseconds timeout) {
+  std::vector<zmq_pollitem_t> items;
+  std::vector<std::size_t> of;
+  for (std::size_t i = 0; i < sources_.size(); ++i) {
+    readable_[i] = false;
+    if (!watched_[i]) continue;
+    items.push_back({sources_[i].socket, sources_[i].descriptor, ZMQ_POLLIN, 0});
+    of.push_back(i);
+  }
+  if (zmq_poll(items.data(), static_cast<int>(items.size()), timeout.count()) <= 0) return;
+  for (std::size_t k = 0; k < items.size(); ++k) {
+    readable_[of[k]] = (items[k].revents & ZMQ_POLLIN) != 0;
+  }
+}
+
+std::string broadcast_topic(std::string_view stream) { return std::string(stream) + '\0'; }
+
+}  // namespace forebay

@@ -1,0 +1,126 @@
+// ZeroMQ as Forebay uses it; transport.cc is the only file that includes zmq.h(pp).
+//
+// Every socket has: frames bounded by limits::kFrameBytesMax, high-water marks from byte budgets,
+// LINGER 0 (what is unacknowledged is resent from elsewhere), heartbeats, a short handshake.
+// Nothing blocks: send and receive say kWouldBlock. A socket belongs to one thread.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/result.h"
+
+namespace forebay {
+
+/// One frame. Moving hands the bytes on without a copy.
+class Message {
+ public:
+  Message();
+  /// Copies `bytes`.
+  explicit Message(std::string_view bytes);
+  /// Refers to `bytes` without a copy and keeps them alive for as long as the library needs them.
+  explicit Message(std::shared_ptr<const std::string> bytes);
+  Message(Message&& other) noexcept;
+  Message& operator=(Message&& other) noexcept;
+  ~Message();
+
+  [[nodiscard]] std::string_view view() const;
+  /// Writable bytes; only for a message that was received or copied, not one that shares.
+  [[nodiscard]] char* data();
+  [[nodiscard]] std::size_t size() const;
+  /// Another message over the same bytes (counted reference for larger ones).
+  [[nodiscard]] Message share();
+
+ private:
+  friend class Socket;
+  void* raw() { return storage_.data(); }
+  alignas(void*) std::array<std::byte, 64> storage_;
+};
+
+enum class SocketKind { kPush, kPull, kPub, kSub, kDealer, kRouter };
+enum class SendResult {
+  kSent,
+  kWouldBlock,   // the high-water mark is reached
+  kUnreachable,  // ROUTER: no such peer (any more)
+};
+
+class Context {
+ public:
+  Context();
+  ~Context();
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+
+ private:
+  friend class Socket;
+  void* raw_;
+};
+
+class Socket {
+ public:
+  /// `context` outlives the socket. `high_water_messages` bounds each peer's queue, both ways.
+  Socket(Context& context, SocketKind kind, int high_water_messages);
+  ~Socket();
+  Socket(Socket&& other) noexcept : raw_(std::exchange(other.raw_, nullptr)) {}
+  Socket& operator=(Socket&&) = delete;
+
+  /// The caller holds the lock of the folder that an ipc endpoint lies in: libzmq takes over an
+  /// existing one.
+  [[nodiscard]] Result<void> bind(const std::string& endpoint);
+  [[nodiscard]] Result<void> connect(const std::string& endpoint);
+  /// SUB only: everything whose first frame begins with `topic`.
+  void subscribe(std::string_view topic);
+
+  /// How long closing may go on to send what was taken; 0 unless set.
+  void linger(std::chrono::milliseconds time);
+
+  /// Sends all frames of one message or none. On kSent the frames are taken; otherwise they are as
+  /// before.
+  [[nodiscard]] SendResult send(std::span<Message> frames);
+  [[nodiscard]] SendResult send(Message frame) { return send(std::span(&frame, 1)); }
+  /// The next message, of at most `frames_max` frames (further frames are dropped); nullopt if none
+  /// is there.
+  [[nodiscard]] std::optional<std::vector<Message>> receive(std::size_t frames_max = 4);
+  /// The next message's only frame; a message of several frames is dropped and given as an empty
+  /// frame.
+  [[nodiscard]] std::optional<Message> receive_single();
+
+ private:
+  friend class Poller;
+  void* raw_;
+};
+
+/// Waits until a socket or file descriptor can be read.
+class Poller {
+ public:
+  /// Returns the index to ask `readable` with.
+  std::size_t add(Socket& socket);
+  std::size_t add(int descriptor);
+  /// Until something is readable or the time is over. A signal ends it early.
+  void wait(std::chrono::milliseconds timeout);
+  [[nodiscard]] bool readable(std::size_t index) const { return readable_[index]; }
+  /// Whether `index` is looked at from the next wait on.
+  void watch(std::size_t index, bool watched) { watched_[index] = watched; }
+
+ private:
+  struct Source {
+    void* socket;
+    int descriptor;
+  };
+  std::vector<Source> sources_;
+  std::vector<bool> watched_;
+  std::vector<bool> readable_;
+};
+
+/// The topic of a stream's broadcasts: its name, terminated so that `order` does not match
+/// `orders`.
+[[nodiscard]] std::string broadcast_topic(std::string_view stream);
+
+}  // namespace forebay

@@ -1,0 +1,186 @@
+#include "sidecar/commit.h"
+
+#include <algorithm>
+
+namespace forebay {
+namespace {
+
+/// One transaction's worth of work.
+class Round {
+ public:
+  Round(Log& log, Log::Transaction& transaction, WallTime now)
+      : log_(log), transaction_(transaction), now_(now) {}
+
+  Result<void> operator()(BatchWork& work) {
+    auto producer = this->producer(work.origin.producer);
+    if (!producer) return fail(producer.error());
+    ProducerRecord* record = *producer;
+    FOREBAY_INVARIANT(record != nullptr && record->epoch == work.origin.epoch &&
+                      record->position == work.origin.previous);
+    auto header = transaction_.append(work.stream, work.message.view(), work.message.data(), now_);
+    if (!header) return fail(header.error());
+    record->position = work.origin.last;
+    record->sequence = header->last();
+    record->time = header->place.commit_time;
+    first_.try_emplace(work.origin.producer, header->first());
+    outcome_.batches.push_back({work.stream, *header, std::move(work.message)});
+    return {};
+  }
+
+  Result<void> operator()(RegisterWork& work) {
+    auto producer = this->producer(work.id);
+    if (!producer) return fail(producer.error());
+    if (*producer == nullptr) {
+      ProducerRecord fresh;
+      fresh.stream = log_.stream_name(work.stream);
+      fresh.name = work.name;
+      fresh.fingerprint = work.fingerprint;
+      producers_[work.id] = std::move(fresh);
+    }
+    ProducerRecord& record = *producers_[work.id];
+    if (record.instance != work.instance) {
+      record.instance = work.instance;
+      record.epoch = work.epoch;
+      record.start = record.position;
+    }
+    FOREBAY_INVARIANT(record.epoch == work.epoch);
+    record.departed = false;
+    record.time = now_;
+    registrations_.push_back({work.peer, work.id, work.stream});
+    return {};
+  }
+
+  Result<void> operator()(DepartWork& work) {
+    auto producer = this->producer(work.id);
+    if (!producer) return fail(producer.error());
+    if (*producer == nullptr) return {};
+    if ((*producer)->anonymous()) {
+      producers_[work.id].reset();
+    } else {
+      (*producer)->departed = true;
+    }
+    return {};
+  }
+
+  Result<void> operator()(SubscribeWork& work) {
+    const StreamRecord& stream = transaction_.stream(work.stream);
+    const Subscribe& request = work.request;
+    ConsumerRecord record;
+    record.incarnation = stream.incarnation;
+    record.start = stream.oldest - 1;
+    if (request.start == "latest") {
+      record.start = stream.head();
+    } else if (request.start == "time") {
+      const auto first = transaction_.find_time(work.stream, wall_from_unix_ns(request.time_ns));
+      if (!first) return fail(first.error());
+      record.start = *first - 1;
+    } else if (request.start == "cursor") {
+      record.incarnation = request.incarnation;
+      record.start = request.cursor;
+    }
+    record.cursor = record.start;
+    record.time = now_;
+    const ConsumerKey key{request.stream, request.consumer};
+    outcome_.subscribed.emplace_back(key, record);
+    outcome_.answers.push_back(
+        {work.peer,
+         Subscribed{request.stream, stream.incarnation, record.start, stream.head(), stream.oldest},
+         {}});
+    return transaction_.put_consumer(key, record);
+  }
+
+  Result<void> operator()(CursorWork& work) {
+    return transaction_.put_consumer(work.key, work.record);
+  }
+
+  /// Puts the producers that changed, and fills in what is answered of them.
+  Result<CommitOutcome> finish() {
+    for (const auto& [id, record] : producers_) {
+      auto written =
+          record ? transaction_.put_producer(id, *record) : transaction_.erase_producer(id);
+      if (!written) return fail(written.error());
+      const auto first = first_.find(id);
+      if (record && first != first_.end()) {
+        outcome_.positions.push_back({id, record->position, record->sequence, first->second});
+      }
+    }
+    for (const Registration& registration : registrations_) {
+      const auto& record = producers_[registration.id];
+      if (!record) continue;  // said goodbye in the same transaction
+      outcome_.registered.emplace_back(registration.id, *record);
+      outcome_.answers.push_back(
+          {registration.peer,
+           Registered{record->stream, transaction_.stream(registration.stream).incarnation,
+                      registration.id, record->epoch, record->start, record->position,
+                      record->sequence},
+           {}});
+    }
+    return std::move(outcome_);
+  }
+
+ private:
+  struct Registration {
+    Peer peer;
+    ProducerId id;
+    StreamIndex stream;
+  };
+
+  /// The producer as this transaction leaves it so far; nullptr if there is none.
+  Result<ProducerRecord*> producer(ProducerId id) {
+    const auto [found, absent] = producers_.try_emplace(id);
+    if (absent) {
+      auto stored = transaction_.producer(id);
+      if (!stored) return fail(stored.error());
+      found->second = std::move(*stored);
+    }
+    return found->second ? &*found->second : nullptr;
+  }
+
+  Log& log_;
+  Log::Transaction& transaction_;
+  WallTime now_;
+  std::map<ProducerId, std::optional<ProducerRecord>> producers_;
+  std::map<ProducerId, Sequence> first_;  // that this transaction put
+  std::vector<Registration> registrations_;
+  CommitOutcome outcome_;
+};
+
+}  // namespace
+
+Result<CommitOutcome> Committer::commit(std::vector<Work> work) {
+  std::uint64_t bytes = 0;
+  for (const Work& item : work) {
+    if (const auto* batch = std::get_if<BatchWork>(&item)) bytes += batch->message.size();
+  }
+  if (auto space = log_.ensure_space(bytes); !space) {
+    if (space.error().code != ErrorCode::kFull) return fail(space.error());
+    CommitOutcome outcome;
+    discard(work, space.error().message, outcome);
+    return outcome;
+  }
+  Log::Transaction transaction = log_.begin();
+  Round round(log_, transaction, clock_.wall());
+  for (Work& item : work) {
+    if (auto done = std::visit(round, item); !done) return fail(done.error());
+  }
+  auto outcome = round.finish();
+  if (!outcome) return outcome;
+  if (auto committed = transaction.commit(); !committed) return fail(committed.error());
+  return outcome;
+}
+
+void Committer::discard(const std::vector<Work>& work, const std::string& message,
+                        CommitOutcome& outcome) {
+  outcome.full = true;
+  outcome.full_message = message;
+  const ErrorReply full{ErrorCode::kFull, message};
+  for (const Work& item : work) {
+    if (const auto* registration = std::get_if<RegisterWork>(&item)) {
+      outcome.answers.push_back({registration->peer, full, {}});
+    } else if (const auto* subscription = std::get_if<SubscribeWork>(&item)) {
+      outcome.answers.push_back({subscription->peer, full, {}});
+    }
+  }
+}
+
+}  // namespace forebay

@@ -1,0 +1,84 @@
+#include "sidecar/commit_queue.h"
+
+#include <iterator>
+#include <utility>
+
+namespace forebay {
+namespace {
+
+std::uint64_t batch_bytes_of(const Work& work) {
+  const auto* batch = std::get_if<BatchWork>(&work);
+  return batch == nullptr ? 0 : batch->message.size();
+}
+
+bool is_urgent(const Work& work) { return !std::holds_alternative<CursorWork>(work); }
+
+}  // namespace
+
+bool CommitQueue::push(std::vector<Work>& work) {
+  if (work.empty()) return true;
+  const std::lock_guard hold(mutex_);
+  if (closed_) return false;
+  for (Work& item : work) {
+    bytes_ += batch_bytes_of(item);
+    urgent_ += is_urgent(item) ? 1 : 0;
+    work_.push_back(std::move(item));
+  }
+  work.clear();
+  changed_.notify_one();
+  return true;
+}
+
+std::uint64_t CommitQueue::bytes() const {
+  const std::lock_guard hold(mutex_);
+  return bytes_;
+}
+
+std::vector<Work> CommitQueue::take(std::uint64_t bytes_max, std::chrono::milliseconds timeout,
+                                    bool with_reports) {
+  std::unique_lock hold(mutex_);
+  changed_.wait_for(hold, timeout,
+                    [&] { return urgent_ > 0 || stopped_ || (with_reports && !work_.empty()); });
+  if (urgent_ == 0 && !with_reports && !stopped_) return {};
+  std::vector<Work> taken;
+  std::uint64_t bytes = 0;
+  while (!work_.empty()) {
+    const std::uint64_t next = batch_bytes_of(work_.front());
+    if (!taken.empty() && bytes + next > bytes_max) break;
+    bytes += next;
+    urgent_ -= is_urgent(work_.front()) ? 1 : 0;
+    taken.push_back(std::move(work_.front()));
+    work_.pop_front();
+  }
+  bytes_ -= bytes;
+  return taken;
+}
+
+std::vector<Work> CommitQueue::close() {
+  const std::lock_guard hold(mutex_);
+  closed_ = true;
+  bytes_ = 0;
+  urgent_ = 0;
+  std::vector<Work> all(std::make_move_iterator(work_.begin()),
+                        std::make_move_iterator(work_.end()));
+  work_.clear();
+  return all;
+}
+
+void CommitQueue::reopen() {
+  const std::lock_guard hold(mutex_);
+  closed_ = false;
+}
+
+void CommitQueue::stop() {
+  const std::lock_guard hold(mutex_);
+  stopped_ = true;
+  changed_.notify_one();
+}
+
+bool CommitQueue::finished() const {
+  const std::lock_guard hold(mutex_);
+  return stopped_ && work_.empty();
+}
+
+}  // namespace forebay

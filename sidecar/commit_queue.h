@@ -1,0 +1,48 @@
+// Between the ingest thread, which alone pushes, and the commit thread, which alone takes. Bounded
+// in bytes by its user (ingest stops reading while bytes() is past the limit). When the log is full
+// it is closed until ingest has gone back to what is committed, so that nothing gets in that
+// follows on something discarded.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "sidecar/work.h"
+
+namespace forebay {
+
+class CommitQueue {
+ public:
+  /// Queues in order. Returns false, taking nothing, while the queue is closed.
+  [[nodiscard]] bool push(std::vector<Work>& work);
+  /// Bytes of batches that wait.
+  [[nodiscard]] std::uint64_t bytes() const;
+
+  /// Waits until there is work worth a commit, `timeout` passed or stop was called; then takes what
+  /// waits, up to `bytes_max` of batches (at least one item). Cursor reports alone are worth none,
+  /// until `with_reports`.
+  [[nodiscard]] std::vector<Work> take(std::uint64_t bytes_max, std::chrono::milliseconds timeout,
+                                       bool with_reports);
+  /// Closes the queue and takes everything.
+  [[nodiscard]] std::vector<Work> close();
+  void reopen();
+  /// Wakes the taker for good; what waits can still be taken.
+  void stop();
+  /// Stopped, and nothing is left to take.
+  [[nodiscard]] bool finished() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Work> work_;
+  std::uint64_t bytes_ = 0;
+  std::size_t urgent_ = 0;  // items that are worth a commit
+  bool closed_ = false;
+  bool stopped_ = false;
+};
+
+}  // namespace forebay

@@ -1,0 +1,58 @@
+#include "sidecar/log/file_space.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <string>
+
+#include "common/base/limits.h"
+
+namespace forebay {
+
+Result<void> FileSpace::ensure(std::uint64_t needed, std::uint64_t used,
+                               const std::function<std::uint64_t()>& free_inside) {
+  struct stat status {};
+  if (::fstat(descriptor_, &status) != 0) return fail_errno("cannot stat the log's file", errno);
+  const auto size = static_cast<std::uint64_t>(status.st_size);
+  const std::uint64_t headroom = size > used ? size - used : 0;
+  const std::uint64_t wanted = needed + limits::kFileReserveBytes;
+  if (headroom >= wanted) return {};
+  const auto growth = grow(size, wanted - headroom);
+  if (!growth) return fail(growth.error());
+  if (*growth == Growth::kGrown) return {};
+  // The file cannot grow, but what was trimmed can be used again. Twice what is needed, since a
+  // large value wants its pages in one piece; on a disk that is really full the unused tail must
+  // hold it too, should that fail.
+  const bool recyclable = free_inside() >= 2 * needed + limits::kFileReserveBytes;
+  if (recyclable && (*growth == Growth::kLimit || headroom >= needed)) return {};
+  return fail(ErrorCode::kFull,
+              *growth == Growth::kLimit
+                  ? "the log has reached its limit (disk_max): raise it, or let retention trim"
+                  : "the disk of the log is full: make room, or let retention trim");
+}
+
+Result<FileSpace::Growth> FileSpace::grow(std::uint64_t size, std::uint64_t wanted) {
+  std::uint64_t step = std::max<std::uint64_t>(limits::kFileStepBytes, wanted);
+  bool limited = false;
+  if (bytes_max_ && size + step > *bytes_max_) {
+    step = *bytes_max_ > size ? *bytes_max_ - size : 0;
+    limited = true;
+    if (step < wanted) return Growth::kLimit;
+  }
+  while (true) {
+    if (::fallocate(descriptor_, 0, static_cast<off_t>(size), static_cast<off_t>(step)) == 0) {
+      return Growth::kGrown;
+    }
+    if (errno == EINTR) continue;
+    // A file system that cannot allocate ahead: the file grows as it is written.
+    if (errno == EOPNOTSUPP || errno == ENOSYS) return Growth::kGrown;
+    if (errno != ENOSPC && errno != EDQUOT)
+      return fail_errno("cannot extend the log's file", errno);
+    if (step == wanted) return limited ? Growth::kLimit : Growth::kDiskFull;
+    step = wanted;
+  }
+}
+
+}  // namespace forebay

@@ -1,0 +1,433 @@
+#include "sidecar/log/log.h"
+
+#include <lmdb.h>
+
+#include <algorithm>
+
+#include "common/base/bytes.h"
+#include "common/base/limits.h"
+#include "common/event/batch_layout.h"
+
+namespace forebay {
+namespace {
+
+constexpr std::uint32_t kFormat = 1;
+constexpr std::string_view kFormatKey = "format";
+constexpr std::string_view kBootKey = "boot";
+constexpr unsigned kSmallDatabases = 4;
+constexpr std::size_t kPageBytes = 4096;
+// Pages that a commit dirties beside its batches: records and the path from each root.
+constexpr std::uint64_t kCommitOverheadBytes = 1 << 20;
+
+MDB_val to_val(std::string_view bytes) {
+  return {bytes.size(), const_cast<char*>(bytes.data())};  // LMDB only reads it
+}
+std::string_view to_view(const MDB_val& value) {
+  return {static_cast<const char*>(value.mv_data), value.mv_size};
+}
+MDB_val integer_key(const std::uint64_t& key) {
+  return {sizeof key, const_cast<std::uint64_t*>(&key)};
+}
+std::uint64_t from_integer_key(const MDB_val& key) {
+  return load_le<std::uint64_t>(static_cast<const char*>(key.mv_data));
+}
+
+/// A cursor that closes itself.
+class Cursor {
+ public:
+  Cursor(MDB_txn* txn, unsigned database) {
+    FOREBAY_INVARIANT(mdb_cursor_open(txn, database, &raw_) == 0);
+  }
+  ~Cursor() { mdb_cursor_close(raw_); }
+  Cursor(const Cursor&) = delete;
+  Cursor& operator=(const Cursor&) = delete;
+  int get(MDB_val& key, MDB_val& value, MDB_cursor_op op) {
+    return mdb_cursor_get(raw_, &key, &value, op);
+  }
+  int erase() { return mdb_cursor_del(raw_, 0); }
+
+ private:
+  MDB_cursor* raw_ = nullptr;
+};
+
+struct RawBatch {
+  std::uint64_t first = 0;
+  std::string_view bytes;
+};
+
+/// The entry with the greatest key ≤ `sequence`, else the first one after it; nullopt if there is
+/// none.
+Result<std::optional<RawBatch>> seek(Cursor& cursor, std::uint64_t sequence) {
+  MDB_val key = integer_key(sequence), value;
+  int code = cursor.get(key, value, MDB_SET_RANGE);
+  if (code == 0 && from_integer_key(key) == sequence) return RawBatch{sequence, to_view(value)};
+  const bool after = code == 0;
+  const RawBatch later = after ? RawBatch{from_integer_key(key), to_view(value)} : RawBatch{};
+  if (code == 0 || code == MDB_NOTFOUND) code = cursor.get(key, value, after ? MDB_PREV : MDB_LAST);
+  if (code == 0) return RawBatch{from_integer_key(key), to_view(value)};
+  if (code != MDB_NOTFOUND) return fail_lmdb("cannot read the log", code);
+  if (after) return later;
+  return std::nullopt;
+}
+
+Result<StreamRecord> read_stream(MDB_txn* txn, unsigned streams, const std::string& name) {
+  MDB_val key = to_val(name), value;
+  const int code = mdb_get(txn, streams, &key, &value);
+  if (code != 0) return fail_lmdb("cannot read the record of stream " + name, code);
+  auto record = decode_stream_record(to_view(value));
+  if (!record) return fail(record.error().in("stream " + name));
+  return record;
+}
+
+/// Bisects by sequence: commit times are monotone in a stream.
+Result<Sequence> find_time_in(MDB_txn* txn, unsigned batches, const StreamRecord& stream,
+                              WallTime time) {
+  Cursor cursor(txn, batches);
+  std::uint64_t low = stream.oldest.value;  // all before `low` are earlier than `time`
+  std::uint64_t high = stream.next.value;   // the batch at `high` is not
+  while (low < high) {
+    const auto raw = seek(cursor, low + (high - low) / 2);
+    if (!raw) return fail(raw.error());
+    if (!*raw) break;
+    const auto header = parse_batch_header((*raw)->bytes);
+    if (!header) return fail(header.error().in("batch at " + std::to_string((*raw)->first)));
+    if (header->place.commit_time >= time) {
+      high = (*raw)->first;
+    } else {
+      low = header->next().value;
+    }
+  }
+  return Sequence{std::max(low, high)};
+}
+
+std::string consumer_key(const ConsumerKey& key) { return key.stream + '\0' + key.consumer; }
+
+}  // namespace
+
+Result<std::unique_ptr<Log>> Log::open(Options options) {
+  FOREBAY_INVARIANT(options.streams.size() <= limits::kStreamsMax);
+  const std::string dir = options.dir;
+  auto env = open_environment(dir, limits::kLogMapBytes,
+                              static_cast<unsigned>(limits::kStreamsMax) + kSmallDatabases);
+  if (!env) return fail(env.error().in("log"));
+  std::unique_ptr<Log> log(new Log);
+  log->options_ = std::move(options);
+  log->env_ = std::move(*env);
+  int descriptor = -1;
+  mdb_env_get_fd(log->env_.get(), &descriptor);
+  log->space_.emplace(descriptor, log->options_.bytes_max);
+  // A full disk does not keep a log from being opened: the reserve holds what that takes.
+  const auto space = log->ensure_space(0);
+  if (!space && space.error().code != ErrorCode::kFull) return fail(space.error().in("log " + dir));
+  if (auto prepared = log->prepare(); !prepared) return fail(prepared.error().in("log " + dir));
+  return log;
+}
+
+/// Opens the databases, verifies what is there, adds new streams and puts the boot id, in one
+/// transaction.
+Result<void> Log::prepare() {
+  MDB_txn* txn = nullptr;
+  int code = mdb_txn_begin(env_.get(), nullptr, 0, &txn);
+  if (code != 0) return fail_lmdb("cannot begin", code);
+  struct Abort {
+    MDB_txn*& txn;
+    ~Abort() {
+      if (txn != nullptr) mdb_txn_abort(txn);
+    }
+  } abort{txn};
+
+  code = mdb_dbi_open(txn, "meta", MDB_CREATE, &meta_);
+  if (code == 0) code = mdb_dbi_open(txn, "streams", MDB_CREATE, &streams_);
+  if (code == 0) code = mdb_dbi_open(txn, "producers", MDB_CREATE | MDB_INTEGERKEY, &producers_);
+  if (code == 0) code = mdb_dbi_open(txn, "consumers", MDB_CREATE, &consumers_);
+  if (code != 0) return fail_lmdb("cannot open the databases", code);
+
+  MDB_val key = to_val(kFormatKey), value;
+  code = mdb_get(txn, meta_, &key, &value);
+  std::string format;
+  append_le(format, kFormat);
+  if (code == MDB_NOTFOUND) {
+    value = to_val(format);
+    code = mdb_put(txn, meta_, &key, &value, 0);
+  } else if (code == 0 && to_view(value) != format) {
+    return fail(ErrorCode::kVersion,
+                "its format is not " + std::to_string(kFormat) +
+                    ", which is what this build reads: start the build that wrote it");
+  }
+  if (code != 0) return fail_lmdb("cannot read the format", code);
+
+  for (const std::string& name : options_.streams) {
+    MDB_dbi batches = 0;
+    code = mdb_dbi_open(txn, ("s/" + name).c_str(), MDB_CREATE | MDB_INTEGERKEY, &batches);
+    if (code != 0) return fail_lmdb("cannot open stream " + name, code);
+    batches_.push_back(batches);
+    key = to_val(name);
+    code = mdb_get(txn, streams_, &key, &value);
+    if (code == MDB_NOTFOUND) {
+      StreamRecord record;
+      record.incarnation = Incarnation::random();
+      const std::string encoded = encode_record(record);
+      value = to_val(encoded);
+      code = mdb_put(txn, streams_, &key, &value, 0);
+      if (code == 0) records_.push_back(record);
+    } else if (code == 0) {
+      auto record = decode_stream_record(to_view(value));
+      if (!record) return fail(record.error().in("stream " + name));
+      records_.push_back(*record);
+    }
+    if (code != 0) return fail_lmdb("cannot read stream " + name, code);
+
+    const StreamRecord& record = records_.back();
+    Cursor cursor(txn, batches);
+    code = cursor.get(key, value, MDB_LAST);
+    if (code != 0 && code != MDB_NOTFOUND) return fail_lmdb("cannot read stream " + name, code);
+    const bool sound = [&] {
+      if (code == MDB_NOTFOUND) return record.oldest == record.next;
+      const auto last = BatchView::parse(to_view(value));
+      return last && last->header().checksum == record.last_checksum &&
+             last->header().next() == record.next &&
+             last->header().origin.incarnation == record.incarnation;
+    }();
+    if (!sound) {
+      return fail(ErrorCode::kCorruption,
+                  "stream " + name +
+                      ": its last batch is not the one that was committed last: keep a copy of the "
+                      "folder, and restore it from a backup");
+    }
+  }
+
+  boot_ = BootId::random();
+  key = to_val(kBootKey);
+  value = to_val(boot_.view());
+  code = mdb_put(txn, meta_, &key, &value, 0);
+  if (code != 0) return fail_lmdb("cannot put the boot id", code);
+  MDB_txn* committing = std::exchange(txn, nullptr);
+  code = mdb_txn_commit(committing);
+  if (code != 0) return fail_lmdb("cannot commit the boot id", code);
+  return {};
+}
+
+Result<void> Log::ensure_space(std::uint64_t bytes) {
+  MDB_envinfo info{};
+  mdb_env_info(env_.get(), &info);
+  const std::uint64_t used = (info.me_last_pgno + 1) * kPageBytes;
+  return space_->ensure(bytes + kCommitOverheadBytes, used, [this] { return free_bytes(); });
+}
+
+std::uint64_t Log::free_bytes() const {
+  constexpr MDB_dbi kFreeList = 0;  // LMDB's own: transaction → count and page numbers
+  const Snapshot snapshot(*this);
+  Cursor cursor(snapshot.txn_, kFreeList);
+  MDB_val key, value;
+  std::uint64_t pages = 0;
+  for (int code = cursor.get(key, value, MDB_FIRST); code == 0;
+       code = cursor.get(key, value, MDB_NEXT)) {
+    pages += load_le<std::uint64_t>(static_cast<const char*>(value.mv_data));
+  }
+  return pages * kPageBytes;
+}
+
+Log::Transaction Log::begin() { return Transaction(*this); }
+Log::Snapshot Log::snapshot() const { return Snapshot(*this); }
+
+// --- Transaction
+// ---------------------------------------------------------------------------------------------------
+
+Log::Transaction::Transaction(Log& log)
+    : log_(&log), txn_(nullptr), records_(log.records_), changed_(log.records_.size(), false) {
+  const int code = mdb_txn_begin(log.env_.get(), nullptr, 0, &txn_);
+  FOREBAY_INVARIANT(code == 0);
+}
+
+Log::Transaction::Transaction(Transaction&& other) noexcept
+    : log_(other.log_),
+      txn_(std::exchange(other.txn_, nullptr)),
+      records_(std::move(other.records_)),
+      changed_(std::move(other.changed_)) {}
+
+Log::Transaction::~Transaction() {
+  if (txn_ != nullptr) mdb_txn_abort(txn_);
+}
+
+Result<BatchHeader> Log::Transaction::append(StreamIndex stream, std::string_view bytes,
+                                             char* batch, WallTime now) {
+  StreamRecord& record = records_[stream.value];
+  const BatchPlace place{record.next, std::max(now, record.last_commit_time), record.last_checksum};
+  record.last_checksum = set_batch_place(batch, place);
+  record.last_commit_time = place.commit_time;
+  const auto header = parse_batch_header(bytes);
+  FOREBAY_INVARIANT(header.has_value());
+  record.next = header->next();
+  record.bytes += bytes.size();
+  if (header->kind == BatchKind::kGap) record.lost += header->count;
+  changed_[stream.value] = true;
+  MDB_val key = integer_key(place.base.value), value = to_val(bytes);
+  const int code = mdb_put(txn_, log_->batches_[stream.value], &key, &value, MDB_APPEND);
+  if (code != 0) return fail_lmdb("cannot append to stream " + log_->stream_name(stream), code);
+  return *header;
+}
+
+Result<std::optional<ProducerRecord>> Log::Transaction::producer(ProducerId id) const {
+  MDB_val key = integer_key(id.value), value;
+  const int code = mdb_get(txn_, log_->producers_, &key, &value);
+  if (code == MDB_NOTFOUND) return std::nullopt;
+  if (code != 0) return fail_lmdb("cannot read a producer", code);
+  auto record = decode_producer_record(to_view(value));
+  if (!record) return fail(record.error().in("producer " + std::to_string(id.value)));
+  return std::optional(std::move(*record));
+}
+
+Result<void> Log::Transaction::put_producer(ProducerId id, const ProducerRecord& record) {
+  const std::string encoded = encode_record(record);
+  MDB_val key = integer_key(id.value), value = to_val(encoded);
+  const int code = mdb_put(txn_, log_->producers_, &key, &value, 0);
+  if (code != 0) return fail_lmdb("cannot put a producer", code);
+  return {};
+}
+
+Result<void> Log::Transaction::erase_producer(ProducerId id) {
+  MDB_val key = integer_key(id.value);
+  const int code = mdb_del(txn_, log_->producers_, &key, nullptr);
+  if (code != 0 && code != MDB_NOTFOUND) return fail_lmdb("cannot erase a producer", code);
+  return {};
+}
+
+Result<void> Log::Transaction::put_consumer(const ConsumerKey& key, const ConsumerRecord& record) {
+  const std::string encoded = encode_record(record);
+  const std::string name = consumer_key(key);
+  MDB_val raw_key = to_val(name), value = to_val(encoded);
+  const int code = mdb_put(txn_, log_->consumers_, &raw_key, &value, 0);
+  if (code != 0) return fail_lmdb("cannot put a consumer", code);
+  return {};
+}
+
+Result<std::size_t> Log::Transaction::trim(StreamIndex stream, std::size_t batches_max,
+                                           const std::function<bool(const BatchHeader&)>& expired) {
+  StreamRecord& record = records_[stream.value];
+  Cursor cursor(txn_, log_->batches_[stream.value]);
+  std::size_t trimmed = 0;
+  MDB_val key, value;
+  while (trimmed < batches_max) {
+    int code = cursor.get(key, value, MDB_FIRST);
+    if (code == MDB_NOTFOUND) break;
+    if (code != 0) return fail_lmdb("cannot read stream " + log_->stream_name(stream), code);
+    const auto header = parse_batch_header(to_view(value));
+    if (!header) {
+      return fail(header.error().in("stream " + log_->stream_name(stream) + ", batch at " +
+                                    std::to_string(from_integer_key(key))));
+    }
+    if (!expired(*header)) break;
+    record.bytes -= std::min<std::uint64_t>(record.bytes, value.mv_size);
+    if (header->kind == BatchKind::kGap) record.lost -= std::min(record.lost, header->count);
+    record.oldest = header->next();
+    changed_[stream.value] = true;
+    code = cursor.erase();
+    if (code != 0) return fail_lmdb("cannot trim stream " + log_->stream_name(stream), code);
+    ++trimmed;
+  }
+  return trimmed;
+}
+
+Result<Sequence> Log::Transaction::find_time(StreamIndex stream, WallTime time) const {
+  return find_time_in(txn_, log_->batches_[stream.value], records_[stream.value], time);
+}
+
+Result<void> Log::Transaction::commit() {
+  for (std::size_t i = 0; i < records_.size(); ++i) {
+    if (!changed_[i]) continue;
+    const std::string encoded = encode_record(records_[i]);
+    MDB_val key = to_val(log_->options_.streams[i]), value = to_val(encoded);
+    const int code = mdb_put(txn_, log_->streams_, &key, &value, 0);
+    if (code != 0) return fail_lmdb("cannot put the record of a stream", code);
+  }
+  MDB_txn* committing = std::exchange(txn_, nullptr);
+  const int code = mdb_txn_commit(committing);
+  if (code != 0) return fail_lmdb("cannot commit", code);
+  log_->records_ = std::move(records_);
+  return {};
+}
+
+// --- Snapshot
+// ------------------------------------------------------------------------------------------------------
+
+Log::Snapshot::Snapshot(const Log& log) : log_(&log), txn_(nullptr) {
+  const int code = mdb_txn_begin(log.env_.get(), nullptr, MDB_RDONLY, &txn_);
+  FOREBAY_INVARIANT(code == 0);
+}
+Log::Snapshot::Snapshot(Snapshot&& other) noexcept
+    : log_(other.log_), txn_(std::exchange(other.txn_, nullptr)) {}
+Log::Snapshot::~Snapshot() {
+  if (txn_ != nullptr) mdb_txn_abort(txn_);
+}
+
+Result<StreamRecord> Log::Snapshot::stream(StreamIndex stream) const {
+  return read_stream(txn_, log_->streams_, log_->stream_name(stream));
+}
+
+Result<void> Log::Snapshot::scan(StreamIndex stream, Sequence from,
+                                 const std::function<bool(const Stored&)>& visit) const {
+  const auto record = this->stream(stream);
+  if (!record) return fail(record.error());
+  Cursor cursor(txn_, log_->batches_[stream.value]);
+  auto raw = seek(cursor, from.value);
+  if (!raw) return fail(raw.error());
+  while (*raw) {
+    Stored stored{{(*raw)->first}, record->next, (*raw)->bytes, std::nullopt, {}};
+    MDB_val key, value;
+    const int code = cursor.get(key, value, MDB_NEXT);
+    if (code != 0 && code != MDB_NOTFOUND) return fail_lmdb("cannot read the log", code);
+    *raw =
+        code == 0 ? std::optional(RawBatch{from_integer_key(key), to_view(value)}) : std::nullopt;
+    if (*raw) stored.next.value = (*raw)->first;
+    auto batch = BatchView::parse(stored.bytes);
+    if (!batch) {
+      stored.damage = batch.error().message;
+    } else if (batch->header().first() != stored.first || batch->header().next() != stored.next ||
+               batch->header().origin.incarnation != record->incarnation) {
+      stored.damage = "a batch that does not fit its place in the log";
+    } else {
+      stored.batch = *batch;
+    }
+    if (!visit(stored)) break;
+  }
+  return {};
+}
+
+Result<Sequence> Log::Snapshot::find_time(StreamIndex stream, WallTime time) const {
+  const auto record = this->stream(stream);
+  if (!record) return fail(record.error());
+  return find_time_in(txn_, log_->batches_[stream.value], *record, time);
+}
+
+Result<std::vector<std::pair<ProducerId, ProducerRecord>>> Log::Snapshot::producers() const {
+  std::vector<std::pair<ProducerId, ProducerRecord>> all;
+  Cursor cursor(txn_, log_->producers_);
+  MDB_val key, value;
+  for (int code = cursor.get(key, value, MDB_FIRST); code == 0;
+       code = cursor.get(key, value, MDB_NEXT)) {
+    auto record = decode_producer_record(to_view(value));
+    if (!record)
+      return fail(record.error().in("producer " + std::to_string(from_integer_key(key))));
+    all.emplace_back(ProducerId{from_integer_key(key)}, std::move(*record));
+  }
+  return all;
+}
+
+Result<std::vector<std::pair<ConsumerKey, ConsumerRecord>>> Log::Snapshot::consumers() const {
+  std::vector<std::pair<ConsumerKey, ConsumerRecord>> all;
+  Cursor cursor(txn_, log_->consumers_);
+  MDB_val key, value;
+  for (int code = cursor.get(key, value, MDB_FIRST); code == 0;
+       code = cursor.get(key, value, MDB_NEXT)) {
+    const std::string_view name = to_view(key);
+    const std::size_t split = std::min(name.find('\0'), name.size() - 1);
+    auto record = decode_consumer_record(to_view(value));
+    if (!record) return fail(record.error().in("consumer " + std::string(name.substr(split + 1))));
+    all.emplace_back(
+        ConsumerKey{std::string(name.substr(0, split)), std::string(name.substr(split + 1))},
+        *record);
+  }
+  return all;
+}
+
+}  // namespace forebay

@@ -1,0 +1,58 @@
+// The small records of the log: docs/log-format.md. Each ends in a checksum and is refused as
+// corruption without it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "common/base/clock.h"
+#include "common/base/ids.h"
+#include "common/base/result.h"
+
+namespace forebay {
+
+struct StreamRecord {
+  Incarnation incarnation;
+  Sequence next{1};
+  Sequence oldest{1};  // = next: nothing is held
+  WallTime last_commit_time{};
+  std::uint64_t last_checksum = 0;  // header checksum of the last batch committed; 0: none ever
+  std::uint64_t bytes = 0;          // of the batches held
+  std::uint64_t lost = 0;           // sequences held as gap records
+
+  [[nodiscard]] Sequence head() const { return next - 1; }
+};
+
+struct ProducerRecord {
+  InstanceId instance;
+  Epoch epoch;
+  bool departed = false;      // said goodbye
+  ProducerSequence start;     // last committed before this epoch
+  ProducerSequence position;  // last committed
+  Sequence sequence;          // of the event at position; 0: none
+  std::uint64_t fingerprint = 0;
+  WallTime time{};  // of its last commit or registration
+  std::string stream;
+  std::string name;  // empty: anonymous
+
+  [[nodiscard]] bool anonymous() const { return name.empty(); }
+};
+
+struct ConsumerRecord {
+  Incarnation incarnation;
+  Sequence start;  // the cursor it began with
+  Sequence cursor;
+  std::uint64_t lost = 0;
+  std::uint64_t failed = 0;
+  WallTime time{};  // of its last report
+};
+
+[[nodiscard]] std::string encode_record(const StreamRecord& record);
+[[nodiscard]] std::string encode_record(const ProducerRecord& record);
+[[nodiscard]] std::string encode_record(const ConsumerRecord& record);
+[[nodiscard]] Result<StreamRecord> decode_stream_record(std::string_view bytes);
+[[nodiscard]] Result<ProducerRecord> decode_producer_record(std::string_view bytes);
+[[nodiscard]] Result<ConsumerRecord> decode_consumer_record(std::string_view bytes);
+
+}  // namespace forebay

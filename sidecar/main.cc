@@ -1,0 +1,69 @@
+// forebay-sidecar: flags, topology, lock, signals; the rest is sidecar.h's.
+#include <spdlog/spdlog.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "common/base/logging.h"
+#include "common/service/signals.h"
+#include "common/service/state_lock.h"
+#include "sidecar/sidecar.h"
+#include "topology/endpoints.h"
+#include "topology/load.h"
+
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kBadInput = 2;
+
+int run(const std::string& topology_path, const std::string& name) {
+  using namespace forebay;
+  const auto topology = load_topology(topology_path);
+  if (!topology) {
+    std::cerr << topology.error().message << '\n';
+    return kBadInput;
+  }
+  const Sidecar* sidecar = topology->sidecar(name);
+  if (sidecar == nullptr) {
+    std::cerr << "no sidecar '" << name << "' in " << topology_path << '\n';
+    return kBadInput;
+  }
+  set_up_logging(name);
+  StopSignals signals;
+  const std::string folder = state_folder(*topology, name);
+  const auto lock = StateLock::take(folder);
+  if (!lock) {
+    spdlog::critical("{}", lock.error().message);
+    return kFailed;
+  }
+  const auto served = run_sidecar(
+      {name, folder, bind_endpoints(*topology, *sidecar), sidecar->streams, sidecar->disk_max},
+      signals);
+  if (!served) {
+    spdlog::critical("{}", served.error().message);
+    return kFailed;
+  }
+  spdlog::info("stopped");
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Makes the events of its streams durable, broadcasts and replays them.",
+               "forebay-sidecar");
+  std::string topology_path = forebay::default_topology_path();
+  std::string name;
+  app.add_option("-t,--topology", topology_path, "the topology file")->capture_default_str();
+  app.add_option("NAME", name, "the sidecar's name in the topology")->required();
+  app.set_version_flag("--version", std::string("forebay-sidecar ") + FOREBAY_VERSION);
+  app.footer(
+      "Example: forebay-sidecar -t topology/demo.toml inventory\nExit codes: 0 stopped, 1 failed, "
+      "2 bad usage or topology.");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kBadInput;
+  }
+  return run(topology_path, name);
+}

@@ -1,0 +1,367 @@
+#include "sidecar/sidecar.h"
+
+#include <spdlog/spdlog.h>
+
+#include <atomic>
+#include <thread>
+
+#include "common/base/limits.h"
+#include "common/base/mailbox.h"
+#include "common/service/notify.h"
+#include "common/wire/transport.h"
+#include "sidecar/broadcast.h"
+#include "sidecar/commit.h"
+#include "sidecar/commit_queue.h"
+#include "sidecar/consumers.h"
+#include "sidecar/fetch.h"
+#include "sidecar/fetch_queue.h"
+#include "sidecar/ingest.h"
+#include "sidecar/retention.h"
+#include "sidecar/status.h"
+
+namespace forebay {
+namespace {
+
+using std::chrono::milliseconds;
+
+/// What the commit thread tells the broadcast thread.
+struct BroadcastNews {
+  std::vector<CommittedBatch> batches;
+  std::vector<std::pair<StreamIndex, Sequence>> trimmed;  // stream, oldest
+};
+
+class Service {
+ public:
+  Service(const SidecarOptions& options, Log& log,
+          const std::vector<std::pair<ProducerId, ProducerRecord>>& producers,
+          const std::vector<std::pair<ConsumerKey, ConsumerRecord>>& consumers)
+      : options_(options),
+        log_(log),
+        ingest_(clock_, stream_infos(), producers),
+        consumers_(clock_, stream_names(), consumers),
+        pull_(context_, SocketKind::kPull, limits::kDataHighWaterMessages),
+        router_(context_, SocketKind::kRouter, limits::kControlHighWaterMessages),
+        pub_(context_, SocketKind::kPub, limits::kBroadcastHighWaterMessages) {}
+
+  Result<void> bind() {
+    for (const auto& [socket, endpoints] : {std::pair{&pull_, &options_.endpoints.ingest},
+                                            std::pair{&router_, &options_.endpoints.control},
+                                            std::pair{&pub_, &options_.endpoints.broadcast}}) {
+      for (const std::string& endpoint : *endpoints) {
+        if (auto bound = socket->bind(endpoint); !bound) return bound;
+      }
+    }
+    return {};
+  }
+
+  Result<void> serve(StopSignals& signals) {
+    std::thread committer([this] { commit_loop(); });
+    std::thread broadcaster([this] { broadcast_loop(); });
+    std::thread fetcher([this] { fetch_loop(); });
+    ingest_loop(signals);
+    queue_.stop();
+    committer.join();
+    take_outcomes();  // the last acknowledgements
+    flush_outgoing();
+    stopping_ = true;
+    broadcaster.join();
+    fetches_.stop();
+    fetcher.join();
+    const std::lock_guard hold(failure_mutex_);
+    if (failure_) return fail(*failure_);
+    return {};
+  }
+
+ private:
+  std::vector<Ingest::StreamInfo> stream_infos() const {
+    std::vector<Ingest::StreamInfo> infos;
+    for (std::size_t i = 0; i < log_.stream_count(); ++i) {
+      infos.push_back({log_.stream_name({i}), log_.stream({i}).incarnation});
+    }
+    return infos;
+  }
+  std::vector<std::string> stream_names() const {
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < log_.stream_count(); ++i) names.push_back(log_.stream_name({i}));
+    return names;
+  }
+
+  /// The log failed: nothing can be promised any more, so everything stops.
+  void fail_all(const Error& error) {
+    const std::lock_guard hold(failure_mutex_);
+    if (!failure_) failure_ = error;
+    failed_ = true;
+    outcomes_.post({});  // wakes the ingest thread
+  }
+
+  // --- ingest thread ---
+
+  void ingest_loop(StopSignals& signals) {
+    Poller poller;
+    const std::size_t stop = poller.add(signals.descriptor());
+    const std::size_t outcomes = poller.add(outcomes_.descriptor());
+    const std::size_t replies = poller.add(fetches_.replies().descriptor());
+    const std::size_t control = poller.add(router_);
+    const std::size_t batches = poller.add(pull_);
+    MonoTime liveness_due = clock_.mono();
+    while (!failed_) {
+      poller.watch(batches, queue_.bytes() < limits::kCommitQueueBytesMax);
+      poller.wait(limits::kLivenessInterval);
+      if (poller.readable(stop) && signals.arrived()) break;
+      if (poller.readable(outcomes)) take_outcomes();
+      if (poller.readable(replies)) {
+        for (Outgoing& reply : fetches_.replies().take()) send(reply);
+      }
+      if (poller.readable(control)) take_requests();
+      if (poller.readable(batches)) take_batches();
+      hand_over();
+      flush_outgoing();
+      if (clock_.mono() >= liveness_due) {
+        liveness_.post(ingest_.liveness());
+        liveness_due = clock_.mono() + limits::kLivenessInterval;
+      }
+    }
+  }
+
+  /// A bounded amount, so that control is served in between.
+  void take_batches() {
+    std::size_t bytes = 0;
+    while (bytes < limits::kCommitBytesMax) {
+      auto frame = pull_.receive_single();
+      if (!frame) return;
+      bytes += frame->size() + 1;
+      ingest_.on_batch(std::move(*frame));
+    }
+  }
+
+  void take_requests() {
+    for (std::size_t taken = 0; taken < limits::kControlHighWaterMessages; ++taken) {
+      auto frames = router_.receive();
+      if (!frames) return;
+      Peer peer{std::string(frames->front().view()), 0};
+      if (frames->size() != 2) {
+        ingest_.count_refused(to_string(ErrorCode::kBadInput));
+        send({peer, ErrorReply{ErrorCode::kBadInput, "a request is one frame"}, {}});
+        continue;
+      }
+      const std::string_view bytes = frames->back().view();
+      auto request = decode_request(bytes);
+      if (request) {
+        peer.request = request->envelope.id;
+        std::visit([&](const auto& body) { on_request(peer, body); }, request->body);
+      } else {
+        peer.request = request_id_of(bytes);
+        ingest_.count_refused(to_string(request.error().code));
+        send({peer, ErrorReply{request.error().code, request.error().message}, {}});
+      }
+    }
+  }
+
+  void on_request(const Peer& peer, const Register& request) { ingest_.on_register(peer, request); }
+  void on_request(const Peer& peer, const Keepalive& request) {
+    ingest_.on_keepalive(peer, request);
+  }
+  void on_request(const Peer&, const Goodbye& request) { ingest_.on_goodbye(request); }
+  void on_request(const Peer& peer, const Subscribe& request) {
+    consumers_.on_subscribe(peer, request);
+  }
+  void on_request(const Peer&, const CursorReport& report) { consumers_.on_cursor(report); }
+  void on_request(const Peer& peer, const Fetch& request) { queue_fetch({peer, request}); }
+  void on_request(const Peer& peer, const Find& request) { queue_fetch({peer, request}); }
+  void on_request(const Peer& peer, const StatusRequest&) {
+    const auto report = status_report(options_.name, log_.boot(), log_, ingest_, consumers_, full_);
+    if (!report) return fail_all(report.error());
+    send({peer, StatusReport{*report}, {}});
+  }
+
+  void queue_fetch(FetchQueue::Request request) {
+    const Peer peer = request.peer;
+    if (!fetches_.push(std::move(request))) {
+      send({peer,
+            ErrorReply{ErrorCode::kUnavailable,
+                       "too many fetches are under way: wait for their replies"},
+            {}});
+    }
+  }
+
+  /// Work goes to the commit thread, unless it discards everything just now: then the outcome that
+  /// says so is on its way, and takes this work with it.
+  void hand_over() {
+    for (Work& work : ingest_.take_work()) pending_.push_back(std::move(work));
+    for (Work& work : consumers_.take_work()) pending_.push_back(std::move(work));
+    if (!queue_.push(pending_)) {
+      CommitOutcome discarded;
+      Committer::discard(pending_, "the log is full", discarded);
+      pending_.clear();
+      for (const Outgoing& answer : discarded.answers) send(answer);
+    }
+  }
+
+  void take_outcomes() {
+    for (const CommitOutcome& outcome : outcomes_.take()) {
+      if (outcome.full != full_) {
+        full_ = outcome.full;
+        if (full_) spdlog::error("full: {}; publishers hold what they have", outcome.full_message);
+        if (!full_) spdlog::info("no longer full");
+      }
+      // What was handed over since the queue was closed is refused above; from here on it follows
+      // on what is committed.
+      ingest_.on_outcome(outcome);
+      consumers_.on_outcome(outcome);
+      for (const Outgoing& answer : outcome.answers) send(answer);
+      if (outcome.full) queue_.reopen();
+    }
+  }
+
+  void flush_outgoing() {
+    for (const Outgoing& message : ingest_.take_outgoing()) send(message);
+    for (const Outgoing& message : consumers_.take_outgoing()) send(message);
+  }
+
+  /// A peer that is gone or does not read loses the message: it asks again, or its window is
+  /// resent.
+  void send(const Outgoing& message) {
+    std::vector<Message> frames;
+    frames.emplace_back(std::string_view(message.peer.route));
+    frames.emplace_back(
+        std::string_view(encode({message.peer.request, log_.boot()}, message.reply)));
+    if (std::holds_alternative<Batches>(message.reply))
+      frames.emplace_back(std::string_view(message.batches));
+    if (router_.send(frames) != SendResult::kSent) ingest_.count_refused("unsendable");
+  }
+
+  // --- commit thread ---
+
+  void commit_loop() {
+    Committer committer(log_, clock_);
+    std::vector<RetentionPolicy> policies;
+    for (const Stream& stream : options_.streams)
+      policies.push_back({stream.retention.age, stream.retention.bytes});
+    Trimmer trimmer(log_, clock_, std::move(policies));
+    MonoTime reports_due = clock_.mono() + limits::kCursorCommitInterval;
+    while (!queue_.finished() && !failed_) {
+      const bool with_reports = clock_.mono() >= reports_due;
+      if (with_reports) reports_due = clock_.mono() + limits::kCursorCommitInterval;
+      auto work = queue_.take(limits::kCommitBytesMax, limits::kTrimInterval, with_reports);
+      if (!work.empty()) {
+        auto outcome = committer.commit(std::move(work));
+        if (!outcome) return fail_all(outcome.error());
+        if (outcome->full) Committer::discard(queue_.close(), outcome->full_message, *outcome);
+        // Broadcast and acknowledge only what is committed.
+        broadcasts_.post({std::exchange(outcome->batches, {}), {}});
+        outcomes_.post(std::move(*outcome));
+      }
+      auto trimmed = trimmer.trim();
+      if (!trimmed) return fail_all(trimmed.error());
+      if (!trimmed->empty()) broadcasts_.post({{}, std::move(*trimmed)});
+    }
+  }
+
+  // --- broadcast thread ---
+
+  void broadcast_loop() {
+    std::vector<StreamRecord> streams;
+    std::vector<std::string> topics;
+    {
+      const Log::Snapshot snapshot = log_.snapshot();
+      for (std::size_t i = 0; i < log_.stream_count(); ++i) {
+        auto stream = snapshot.stream({i});
+        if (!stream) return fail_all(stream.error());
+        streams.push_back(*stream);
+        topics.push_back(broadcast_topic(log_.stream_name({i})));
+      }
+    }
+    BeaconSchedule schedule(log_.boot(), std::move(streams), clock_.mono());
+    Poller poller;
+    poller.add(broadcasts_.descriptor());
+    while (true) {
+      const bool last_round = stopping_;
+      for (Liveness& liveness : liveness_.take()) schedule.on_liveness(std::move(liveness));
+      for (BroadcastNews& news : broadcasts_.take()) {
+        for (CommittedBatch& batch : news.batches) {
+          schedule.on_broadcast(batch, clock_.mono());
+          publish(topics[batch.stream.value], std::move(batch.message));
+        }
+        for (const auto& [stream, oldest] : news.trimmed) schedule.on_trimmed(stream, oldest);
+      }
+      for (const auto& [stream, beacon] : schedule.take_due(clock_.mono())) {
+        publish(topics[stream.value], Message(std::string_view(encode_beacon(beacon))));
+      }
+      if (last_round) return;
+      const auto wait =
+          std::chrono::duration_cast<milliseconds>(schedule.next_due() - clock_.mono());
+      poller.wait(std::clamp(wait + milliseconds(1), milliseconds(1), limits::kLivenessInterval));
+    }
+  }
+
+  void publish(const std::string& topic, Message body) {
+    std::array<Message, 2> frames{Message(std::string_view(topic)), std::move(body)};
+    static_cast<void>(pub_.send(frames));  // PUB drops for whoever is slow; the log is the truth
+  }
+
+  // --- fetch thread ---
+
+  void fetch_loop() {
+    while (auto request = fetches_.take()) {
+      auto reply =
+          std::visit([&](const auto& body) { return serve(request->peer, body); }, request->body);
+      if (!reply) return fail_all(reply.error());
+      fetches_.done(request->peer, std::move(*reply));
+    }
+  }
+  Result<Outgoing> serve(const Peer& peer, const Fetch& request) {
+    return serve_fetch(log_, peer, request);
+  }
+  Result<Outgoing> serve(const Peer& peer, const Find& request) {
+    return serve_find(log_, peer, request);
+  }
+
+  const SidecarOptions& options_;
+  SystemClock clock_;
+  Log& log_;
+  Ingest ingest_;
+  Consumers consumers_;
+  Context context_;
+  Socket pull_;
+  Socket router_;
+  Socket pub_;
+  std::vector<Work> pending_;
+  bool full_ = false;
+
+  CommitQueue queue_;
+  FetchQueue fetches_;
+  Mailbox<CommitOutcome> outcomes_;
+  Mailbox<BroadcastNews> broadcasts_;
+  Mailbox<Liveness> liveness_;
+  std::atomic<bool> stopping_ = false;
+  std::atomic<bool> failed_ = false;
+  std::mutex failure_mutex_;
+  std::optional<Error> failure_;
+};
+
+}  // namespace
+
+Result<void> run_sidecar(const SidecarOptions& options, StopSignals& signals) {
+  Log::Options log_options{options.state_dir, {}, options.disk_max};
+  for (const Stream& stream : options.streams) log_options.streams.push_back(stream.name);
+  auto log = Log::open(std::move(log_options));
+  if (!log) return fail(log.error());
+  auto producers = (*log)->snapshot().producers();
+  if (!producers) return fail(producers.error());
+  auto consumers = (*log)->snapshot().consumers();
+  if (!consumers) return fail(consumers.error());
+  Service service(options, **log, *producers, *consumers);
+  if (auto bound = service.bind(); !bound) return bound;
+  for (std::size_t i = 0; i < (*log)->stream_count(); ++i) {
+    const StreamRecord& stream = (*log)->stream({i});
+    spdlog::info("stream {}: head {}, oldest {}", (*log)->stream_name({i}), stream.head().value,
+                 stream.oldest.value);
+  }
+  notify_ready("serving");
+  spdlog::info("serving, boot {}", (*log)->boot().hex());
+  auto served = service.serve(signals);
+  notify_stopping();
+  return served;
+}
+
+}  // namespace forebay

@@ -1,0 +1,70 @@
+#include "sidecar/status.h"
+
+#include <nlohmann/json.hpp>
+
+#include "common/event/json_value.h"
+
+namespace forebay {
+
+Result<std::string> status_report(const std::string& name, const BootId& boot, const Log& log,
+                                  const Ingest& ingest, const Consumers& consumers, bool full) {
+  const Log::Snapshot snapshot = log.snapshot();
+  std::map<std::string, Sequence, std::less<>> heads;
+  Json streams = Json::array();
+  for (std::size_t i = 0; i < log.stream_count(); ++i) {
+    const auto stream = snapshot.stream({i});
+    if (!stream) return fail(stream.error());
+    heads[log.stream_name({i})] = stream->head();
+    Json entry{{"stream", log.stream_name({i})}, {"incarnation", stream->incarnation.hex()},
+               {"head", stream->head().value},   {"oldest", stream->oldest.value},
+               {"bytes", stream->bytes},         {"lost", stream->lost},
+               {"commit_time", nullptr}};
+    if (stream->head().value > 0) entry["commit_time"] = to_rfc3339(stream->last_commit_time);
+    streams.push_back(std::move(entry));
+  }
+  Json producers = Json::array();
+  for (const Ingest::ProducerStatus& producer : ingest.producers()) {
+    producers.push_back({{"stream", producer.stream},
+                         {"name", producer.name},
+                         {"id", producer.id.value},
+                         {"epoch", producer.epoch.value},
+                         {"position", producer.position.value},
+                         {"silent_ms", producer.silent.count()},
+                         {"departed", producer.departed}});
+  }
+  Json readers = Json::array();
+  const MonoTime now = SystemClock().mono();
+  for (const auto& [key, consumer] : consumers.all()) {
+    const std::uint64_t head = heads[key.stream].value;
+    const std::uint64_t cursor = consumer.record.cursor.value;
+    Json entry{{"stream", key.stream},
+               {"consumer", key.consumer},
+               {"cursor", cursor},
+               {"lag", head > cursor ? head - cursor : 0},
+               {"lost", consumer.record.lost},
+               {"failed", consumer.record.failed},
+               {"state", consumer.state},
+               {"heard_ms", nullptr}};
+    if (consumer.heard != MonoTime{}) {
+      entry["heard_ms"] =
+          std::chrono::duration_cast<std::chrono::milliseconds>(now - consumer.heard).count();
+    }
+    readers.push_back(std::move(entry));
+  }
+  const IngestCounters& counters = ingest.counters();
+  const Json report{{"sidecar", name},
+                    {"boot", boot.hex()},
+                    {"full", full},
+                    {"streams", std::move(streams)},
+                    {"producers", std::move(producers)},
+                    {"consumers", std::move(readers)},
+                    {"counters",
+                     {{"batches", counters.batches},
+                      {"events", counters.events},
+                      {"duplicates", counters.duplicates},
+                      {"resends_asked", counters.resends_asked},
+                      {"refused", counters.refused}}}};
+  return print_json(report);
+}
+
+}  // namespace forebay

@@ -1,0 +1,96 @@
+// What passes between the sidecar's threads: work from ingest to commit, outcomes back, batches on
+// to broadcast.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/base/ids.h"
+#include "common/event/batch.h"
+#include "common/wire/control.h"
+#include "common/wire/transport.h"
+#include "sidecar/log/log.h"
+
+namespace forebay {
+
+/// A client of the control socket, and which of its requests is meant. The route is ROUTER's own id
+/// of the connection.
+struct Peer {
+  std::string route;
+  std::uint64_t request = 0;
+};
+
+/// A message to a peer; `batches` is the second frame of a fetch reply.
+struct Outgoing {
+  Peer peer;
+  Reply reply;
+  std::string batches;
+};
+
+struct BatchWork {
+  StreamIndex stream;
+  BatchOrigin origin;
+  Message message;
+};
+
+/// Puts a producer, or an epoch of it; the answer carries the positions of the transaction that
+/// does.
+struct RegisterWork {
+  Peer peer;
+  StreamIndex stream;
+  ProducerId id;
+  Epoch epoch;
+  InstanceId instance;
+  std::string name;
+  std::uint64_t fingerprint = 0;
+};
+
+/// A producer that said goodbye: kept if named, else erased.
+struct DepartWork {
+  ProducerId id;
+};
+
+/// Resolves where a consumer starts.
+struct SubscribeWork {
+  Peer peer;
+  StreamIndex stream;
+  Subscribe request;
+};
+
+/// Keeps a consumer's report; not worth a commit of its own.
+struct CursorWork {
+  ConsumerKey key;
+  ConsumerRecord record;
+};
+
+using Work = std::variant<BatchWork, RegisterWork, DepartWork, SubscribeWork, CursorWork>;
+
+/// A committed batch, on its way to broadcast.
+struct CommittedBatch {
+  StreamIndex stream;
+  BatchHeader header;
+  Message message;
+};
+
+/// How far a producer is on disk.
+struct CommittedPosition {
+  ProducerId id;
+  ProducerSequence position;
+  Sequence sequence;
+  Sequence first;  // of this transaction; 0: it put none
+};
+
+/// What one transaction did. If `full`, nothing: all its work was discarded.
+struct CommitOutcome {
+  bool full = false;
+  std::string full_message;
+  std::vector<CommittedPosition> positions;
+  std::vector<std::pair<ProducerId, ProducerRecord>> registered;
+  std::vector<std::pair<ConsumerKey, ConsumerRecord>> subscribed;
+  std::vector<Outgoing> answers;
+  std::vector<CommittedBatch> batches;
+};
+
+}  // namespace forebay

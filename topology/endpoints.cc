@@ -1,0 +1,74 @@
+#include "topology/endpoints.h"
+
+#include <algorithm>
+
+namespace forebay {
+namespace {
+
+std::string ipc(const Topology& topology, std::string_view name, std::string_view socket) {
+  return "ipc://" + state_folder(topology, name) + "/" + std::string(socket) + ".sock";
+}
+
+std::string tcp(const Topology& topology, const Sidecar& sidecar, std::uint32_t port) {
+  const Host* host = topology.host(sidecar.host);
+  return "tcp://" + host->address + ":" + std::to_string(port);
+}
+
+}  // namespace
+
+std::string state_folder(const Topology& topology, std::string_view name) {
+  return topology.state_dir + "/" + std::string(name);
+}
+
+bool has_remote_consumer(const Topology& topology, const Sidecar& sidecar) {
+  return std::any_of(topology.nodes.begin(), topology.nodes.end(), [&](const Node& node) {
+    return node.host != sidecar.host &&
+           std::any_of(node.subscribes.begin(), node.subscribes.end(),
+                       [&](const Interest& interest) {
+                         return topology.owner_of(interest.stream) == &sidecar;
+                       });
+  });
+}
+
+std::uint32_t first_port(const Topology& topology, const Sidecar& sidecar) {
+  std::uint32_t port = topology.host(sidecar.host)->base_port;
+  for (const Sidecar& other : topology.sidecars) {
+    if (other.name == sidecar.name) break;
+    if (other.host == sidecar.host) port += limits::kPortsPerSidecar;
+  }
+  return port;
+}
+
+SidecarEndpoints bind_endpoints(const Topology& topology, const Sidecar& sidecar) {
+  SidecarEndpoints endpoints{{ipc(topology, sidecar.name, "ingest")},
+                             {ipc(topology, sidecar.name, "control")},
+                             {ipc(topology, sidecar.name, "broadcast")}};
+  if (has_remote_consumer(topology, sidecar)) {
+    const std::uint32_t port = first_port(topology, sidecar);
+    endpoints.control.push_back(tcp(topology, sidecar, port));
+    endpoints.broadcast.push_back(tcp(topology, sidecar, port + 1));
+  }
+  return endpoints;
+}
+
+Result<ClientEndpoints> endpoints_for(const Topology& topology, std::string_view host,
+                                      const Sidecar& sidecar) {
+  const SidecarEndpoints bound = bind_endpoints(topology, sidecar);
+  if (host == sidecar.host) {
+    return ClientEndpoints{bound.ingest.front(), bound.control.front(), bound.broadcast.front()};
+  }
+  if (bound.control.size() == 1) {
+    return fail(ErrorCode::kUnavailable,
+                "sidecar '" + sidecar.name + "' on host '" + sidecar.host +
+                    "' listens to no other host; run this there, or add a node on host '" +
+                    std::string(host) + "' that subscribes to one of its streams");
+  }
+  return ClientEndpoints{"", bound.control.back(), bound.broadcast.back()};
+}
+
+NodeEndpoints node_endpoints(const Topology& topology, const Node& node) {
+  if (node.kind != NodeKind::kSourcing) return {};
+  return {ipc(topology, node.name, "query")};
+}
+
+}  // namespace forebay

@@ -1,0 +1,108 @@
+// What a topology file says, checked and with its defaults filled in: hosts, sidecars with their
+// streams, nodes, alerts.
+//
+// Plain values in the order of the file; const, it may be read from any thread. It says what there
+// is, not which port: endpoints.h derives where to bind and connect. The file's reference is
+// docs/topology.md.
+//
+//   auto topology = load_topology(path);                       // load.h
+//   const Sidecar* owner = topology->owner_of("inventory");    // nullptr: no such stream
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/base/limits.h"
+
+namespace forebay {
+
+struct Host {
+  std::string name;
+  std::string address = "127.0.0.1";  // IPv4
+  std::uint16_t base_port = limits::kBasePortDefault;
+};
+
+/// What a stream keeps; neither: everything, for ever.
+struct Retention {
+  std::optional<Nanoseconds> age;
+  std::optional<std::uint64_t> bytes;
+};
+
+struct Stream {
+  std::string name;
+  Retention retention;
+};
+
+struct Sidecar {
+  std::string name;
+  std::string host;
+  std::vector<Stream> streams;            // those it owns, at least one
+  std::optional<std::uint64_t> disk_max;  // bytes of its log; at the limit, it is full
+};
+
+/// Where a subscription without a cursor begins.
+struct Start {
+  enum class From : std::uint8_t { kEarliest, kLatest, kTime };
+  From from = From::kEarliest;
+  WallTime time{};  // kTime: the first batch committed at or after it
+  friend bool operator==(const Start&, const Start&) = default;
+};
+
+/// One entry of `subscribes`.
+struct Interest {
+  std::string stream;
+  Start start;
+};
+
+enum class NodeKind : std::uint8_t {
+  kFeed,      // publishes the lines of a file
+  kSourcing,  // answers delivery dates
+  kService,   // somebody's own program; `up` does not start it
+};
+
+struct Node {
+  std::string name;
+  NodeKind kind = NodeKind::kService;
+  std::string host;
+  std::vector<std::string> publishes;
+  std::vector<Interest> subscribes;
+  bool replay = false;  // kService: its handler keeps no view and takes replays
+  std::string source;   // kFeed: an absolute path, or "-" for stdin
+  bool follow = false;  // kFeed: wait at the end of the file for more
+};
+
+/// When a consumer or stream is worth an alert, and when an answer calls a stream stale.
+struct Alerts {
+  std::uint64_t lag_events = limits::kAlertLagEventsDefault;
+  Nanoseconds lag_age = limits::kAlertLagAgeDefault;
+  Nanoseconds beacon_silent = limits::kAlertBeaconSilentDefault;
+  Nanoseconds producer_silent = limits::kAlertProducerSilentDefault;
+};
+
+struct Topology {
+  std::string name;
+  std::string state_dir;  // absolute
+  std::vector<Host> hosts;
+  std::vector<Sidecar> sidecars;
+  std::vector<Node> nodes;
+  Alerts alerts;
+
+  /// nullptr if there is none of that name; valid as long as the topology is.
+  [[nodiscard]] const Host* host(std::string_view host_name) const;
+  [[nodiscard]] const Sidecar* sidecar(std::string_view sidecar_name) const;
+  [[nodiscard]] const Node* node(std::string_view node_name) const;
+  /// The sidecar that owns the stream.
+  [[nodiscard]] const Sidecar* owner_of(std::string_view stream) const;
+  [[nodiscard]] std::vector<std::string_view> stream_names() const;
+};
+
+/// "feed", "sourcing", "service".
+[[nodiscard]] std::string_view to_string(NodeKind kind);
+/// "earliest", "latest" or the RFC 3339 time.
+[[nodiscard]] std::string to_string(const Start& start);
+
+}  // namespace forebay
