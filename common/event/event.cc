@@ -1,5 +1,8 @@
 #include "common/event/event.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "common/event/msgpack_cursor.h"
 
 namespace forebay {
@@ -39,6 +42,12 @@ std::optional<std::string_view> find_attribute(std::string_view encoded, std::st
 }
 
 }  // namespace
+
+bool is_event_field(std::string_view name) {
+  constexpr std::string_view kFields[] = {"specversion", "type", "subject",
+                                          "time",        "data", "data_base64"};
+  return std::find(std::begin(kFields), std::end(kFields), name) != std::end(kFields);
+}
 
 std::optional<std::string_view> EventView::text_attribute(std::string_view name) const {
   auto value = find_attribute(attributes, name);
