@@ -22,6 +22,7 @@ class Round {
     record->position = work.origin.last;
     record->sequence = header->last();
     record->time = header->place.commit_time;
+    first_.try_emplace(work.origin.producer, header->first());
     outcome_.batches.push_back({work.stream, *header, std::move(work.message)});
     return {};
   }
@@ -98,7 +99,10 @@ class Round {
       auto written =
           record ? transaction_.put_producer(id, *record) : transaction_.erase_producer(id);
       if (!written) return fail(written.error());
-      if (record) outcome_.positions.push_back({id, record->position, record->sequence});
+      const auto first = first_.find(id);
+      if (record && first != first_.end()) {
+        outcome_.positions.push_back({id, record->position, record->sequence, first->second});
+      }
     }
     for (const Registration& registration : registrations_) {
       const auto& record = producers_[registration.id];
@@ -136,6 +140,7 @@ class Round {
   Log::Transaction& transaction_;
   WallTime now_;
   std::map<ProducerId, std::optional<ProducerRecord>> producers_;
+  std::map<ProducerId, Sequence> first_;  // that this transaction put
   std::vector<Registration> registrations_;
   CommitOutcome outcome_;
 };

@@ -75,9 +75,9 @@ void Ingest::send(const Producer& producer, Reply reply) {
   outgoing_.push_back({{producer.route, 0}, std::move(reply), {}});
 }
 
-void Ingest::acknowledge(ProducerId id, const Producer& producer) {
+void Ingest::acknowledge(ProducerId id, const Producer& producer, Sequence first) {
   send(producer, Acknowledged{streams_[producer.stream.value].incarnation, id,
-                              producer.stored_epoch, producer.committed, producer.sequence});
+                              producer.stored_epoch, producer.committed, producer.sequence, first});
 }
 
 void Ingest::refuse(const BatchHeader& header, const Producer* producer, ErrorCode code,
@@ -133,7 +133,7 @@ void Ingest::take(ProducerId id, Producer& producer, StreamIndex stream, const B
                " was committed before this epoch, up to " + std::to_string(producer.start.value));
   } else if (origin.last <= producer.committed) {
     ++counters_.duplicates;
-    acknowledge(id, producer);
+    acknowledge(id, producer, {});
   } else if (origin.last <= producer.ingested) {
     ++counters_.duplicates;  // its acknowledgement comes with its commit
   } else if (origin.previous == producer.ingested) {
@@ -271,7 +271,7 @@ void Ingest::on_outcome(const CommitOutcome& outcome) {
     if (found == producers_.end()) continue;
     found->second.committed = position.position;
     found->second.sequence = position.sequence;
-    acknowledge(position.id, found->second);
+    acknowledge(position.id, found->second, position.first);
   }
 }
 

@@ -108,7 +108,7 @@ class Ingest {
             Message frame);
   void refuse(const BatchHeader& header, const Producer* producer, ErrorCode code,
               std::string message);
-  void acknowledge(ProducerId id, const Producer& producer);
+  void acknowledge(ProducerId id, const Producer& producer, Sequence first);
   void send(const Producer& producer, Reply reply);
   void discard_queued(const std::string& message);
   void forget_idlest_anonymous();

@@ -79,6 +79,7 @@ struct CommittedPosition {
   ProducerId id;
   ProducerSequence position;
   Sequence sequence;
+  Sequence first;  // of this transaction; 0: it put none
 };
 
 /// What one transaction did. If `full`, nothing: all its work was discarded.

@@ -49,6 +49,9 @@ inline constexpr std::size_t kWindowBytesMax = 16 << 20;
 inline constexpr milliseconds kKeepaliveInterval{500};
 inline constexpr milliseconds kResendTimeoutMin{500};
 inline constexpr milliseconds kResendTimeoutMax{5000};
+inline constexpr milliseconds kGoodbyeLinger{500};
+inline constexpr milliseconds kFullRetryInterval{500};
+inline constexpr milliseconds kSendRetryInterval{2};  // of a socket that takes no more just now
 
 // Sidecar.
 inline constexpr std::size_t kStreamsMax = 4096;
@@ -81,9 +84,10 @@ inline constexpr std::chrono::hours kClockJumpMax{1};  // past it, nothing is tr
 // Consumer.
 inline constexpr std::size_t kApplyGroupBytesMax = 4 << 20;
 inline constexpr milliseconds kFetchTimeout{2000};
+inline constexpr milliseconds kPollInterval{500};  // while a beacon is overdue
 inline constexpr milliseconds kCursorReportInterval{1000};
 inline constexpr std::size_t kLiveBufferBytesMax = 8 << 20;
-inline constexpr std::size_t kFailedRecordBytesMax = 1 << 20;
+inline constexpr std::size_t kFailedReasonBytesMax = 1024;
 
 // Topology (docs/topology.md).
 inline constexpr std::size_t kTopologyBytesMax = 1 << 20;
@@ -107,7 +111,8 @@ inline constexpr std::size_t kStoreReadersMax = 512;   // read transactions open
 inline constexpr std::size_t kStoreKeyBytesMax = 511;  // LMDB's own
 
 // Sourcing node (docs/edd.md).
-inline constexpr std::size_t kSourcingNameBytesMax = 128;  // sku, fc, carrier, zone, attribute, time zone
+inline constexpr std::size_t kSourcingNameBytesMax =
+    128;  // sku, fc, carrier, zone, attribute, time zone
 inline constexpr std::int64_t kItemSideMmMax = 100'000;
 inline constexpr std::int64_t kItemWeightGMax = 100'000'000;
 inline constexpr std::int64_t kAdvanceDaysMax = 1'000'000'000;  // handling and transit days
@@ -119,7 +124,8 @@ inline constexpr std::size_t kQueryIdBytesMax = 256;
 inline constexpr milliseconds kQueryTimeoutDefault{1000};
 inline constexpr milliseconds kQueryTimeoutMax{600'000};
 
-static_assert(3 * (kSourcingNameBytesMax + 1) <= kStoreKeyBytesMax, "a lane's key holds three names");
+static_assert(3 * (kSourcingNameBytesMax + 1) <= kStoreKeyBytesMax,
+              "a lane's key holds three names");
 static_assert(kHorizonDays < 64, "the days in reach are the bits of one word");
 static_assert(kBatchPayloadBytesTarget <= kBatchPayloadBytesMax);
 static_assert(kEventBytesMax + kSharedBytesMax + 64 <= kBatchPayloadBytesMax);

@@ -155,11 +155,12 @@ struct Acknowledged {
   ProducerId producer;
   Epoch epoch;
   ProducerSequence position;
-  Sequence sequence;
+  Sequence sequence;  // of the event at position
+  Sequence first;     // of the first event that became durable with this; 0: none, it is said again
   template <class Fields>
   void fields(Fields& f) {
     f("incarnation", incarnation), f("producer", producer), f("epoch", epoch),
-        f("position", position), f("sequence", sequence);
+        f("position", position), f("sequence", sequence), f("first", first, Presence::kOptional);
   }
 };
 

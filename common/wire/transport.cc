@@ -132,6 +132,10 @@ void Socket::subscribe(std::string_view topic) {
   FOREBAY_INVARIANT(zmq_setsockopt(raw_, ZMQ_SUBSCRIBE, topic.data(), topic.size()) == 0);
 }
 
+void Socket::linger(std::chrono::milliseconds time) {
+  set_option<int>(raw_, ZMQ_LINGER, static_cast<int>(time.count()));
+}
+
 SendResult Socket::send(std::span<Message> frames) {
   for (std::size_t i = 0; i < frames.size(); ++i) {
     const int more = i + 1 < frames.size() ? ZMQ_SNDMORE : 0;

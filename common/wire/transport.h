@@ -78,6 +78,9 @@ class Socket {
   /// SUB only: everything whose first frame begins with `topic`.
   void subscribe(std::string_view topic);
 
+  /// How long closing may go on to send what was taken; 0 unless set.
+  void linger(std::chrono::milliseconds time);
+
   /// Sends all frames of one message or none. On kSent the frames are taken; otherwise they are as
   /// before.
   [[nodiscard]] SendResult send(std::span<Message> frames);

@@ -1,0 +1,26 @@
+// Which processes `forebay up` runs: the sidecars and nodes of one host as commands.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/supervisor.h"
+#include "common/base/result.h"
+#include "topology/topology.h"
+
+namespace forebay {
+
+struct UpRequest {
+  std::string topology_path;
+  std::string program_folder;     // holds forebay-sidecar and forebay-<kind>
+  std::string host;               // empty: the first of the topology
+  std::vector<std::string> only;  // names; empty: all
+};
+
+/// Sidecars (stage 0), then nodes (stage 1), in the order of the file; nodes of kind service are
+/// not ours to start. kBadInput for a host or name that is not there, or when nothing is left to
+/// start.
+[[nodiscard]] Result<std::vector<ChildSpec>> children_of(const Topology& topology,
+                                                         const UpRequest& request);
+
+}  // namespace forebay

@@ -1,0 +1,32 @@
+// The `forebay` program: its verbs, and nothing else.
+#include <CLI/CLI.hpp>
+#include <exception>
+
+#include "cli/verb.h"
+
+int main(int argc, char** argv) {
+  CLI::App app("Forebay: a durable event pipeline without a broker", "forebay");
+  app.set_version_flag("--version", "forebay " FOREBAY_VERSION);
+  app.require_subcommand(1);
+  app.footer("forebay VERB --help shows a verb's options and examples.");
+  forebay::Globals globals;
+  forebay::add_topology_verb(app, globals);
+  forebay::add_up_verb(app, globals);
+  try {
+    app.parse(argc, argv);
+    return globals.run();
+  } catch (const CLI::RequiredError& error) {
+    // CLI11 misses the verb before it looks at what stands in its place.
+    if (const auto words = app.remaining(true); !words.empty()) {
+      forebay::notice("there is no verb '" + words.front() + "'; see forebay --help");
+      return forebay::kExitBadInput;
+    }
+    app.exit(error);
+    return forebay::kExitBadInput;
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? forebay::kExitDone : forebay::kExitBadInput;
+  } catch (const std::exception& error) {
+    forebay::notice(error.what());
+    return forebay::kExitFailed;
+  }
+}

@@ -1,0 +1,96 @@
+// Publishes events to one stream: durable once acknowledged, each exactly once in the log.
+//
+//   auto publisher = Publisher::connect({.ingest = ingest, .control = control, .stream =
+//   "inventory"}); Event event{.type = "stock.adjusted", .subject = "sku-1", .data = …}; if (auto
+//   taken = publisher->publish(event); !taken) …       // unsound event, or the publisher failed
+//   for good auto durable = publisher->flush(std::chrono::seconds(5));   // on disk, or says why
+//   not
+//
+// publish never waits: when the window is full it says kWouldBlock (publish_within waits up to a
+// deadline). The object has a thread of its own that sends, sends again and takes acknowledgements,
+// also while the sidecar is down or restarts. All functions may be called from any thread. What is
+// unacknowledged when it is destroyed is not sent again: flush first.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "common/base/mailbox.h"
+#include "common/client/publish_window.h"
+#include "common/wire/transport.h"
+
+namespace forebay {
+
+class Publisher {
+ public:
+  struct Options {
+    std::string ingest;  // endpoints of the sidecar beside it (`forebay topology endpoints`)
+    std::string control;
+    std::string stream;
+    std::string name;               // who publishes; empty: anonymous, forgotten after its goodbye
+    std::uint64_t fingerprint = 0;  // of the file it publishes; 0: none
+    std::string source;             // CloudEvents source of events that have none
+    std::size_t window_bytes = limits::kWindowBytesMax;
+  };
+
+  /// Starts to register and returns at once; the sidecar need not be up. kBadInput for an endpoint
+  /// or source that cannot be.
+  [[nodiscard]] static Result<std::unique_ptr<Publisher>> connect(Options options);
+  ~Publisher();
+  Publisher(const Publisher&) = delete;
+  Publisher& operator=(const Publisher&) = delete;
+
+  /// Waits for the first answer to the registration; its position tells a named producer where to
+  /// resume. kTimeout, or the reason of a refusal.
+  [[nodiscard]] Result<Acknowledgement> wait_registered(std::chrono::milliseconds timeout);
+
+  /// Takes the event into the window, or kWouldBlock. `sequence`: the producer's own, increasing
+  /// numbering (a file's byte offset, an outbox id), from after the registered position; none:
+  /// counted on from there. kBadInput and kBadSequence for this event alone; kFenced, kDiverged and
+  /// the like are final.
+  [[nodiscard]] Result<Admission> publish(const Event& event,
+                                          std::optional<ProducerSequence> sequence = {});
+  /// The same, waiting for room: kTimeout if there was none (kFull if the sidecar says that it has
+  /// none).
+  [[nodiscard]] Result<void> publish_within(std::chrono::milliseconds timeout, const Event& event,
+                                            std::optional<ProducerSequence> sequence = {});
+
+  /// Waits until everything taken is on disk. kTimeout says how much is not; kFull; or the final
+  /// error.
+  [[nodiscard]] Result<Acknowledgement> flush(std::chrono::milliseconds timeout);
+
+  /// What is on disk by now.
+  [[nodiscard]] Acknowledgement acknowledged() const;
+
+ private:
+  Publisher(Options options, PublishWindow window);
+  void run();
+  void receive_replies(MonoTime now);
+  void send_due(MonoTime now);
+  [[nodiscard]] std::chrono::milliseconds time_to_next() const;
+  template <class Ready>
+  [[nodiscard]] bool wait(std::unique_lock<std::mutex>& hold, std::chrono::milliseconds timeout,
+                          Ready ready);
+  [[nodiscard]] Error timeout_error(const std::string& what) const;
+
+  Options options_;
+  SystemClock clock_;
+  mutable std::mutex mutex_;  // guards window_ and stopping_
+  std::condition_variable changed_;
+  PublishWindow window_;
+  bool stopping_ = false;
+  Mailbox<char> bell_;  // wakes the thread
+
+  Context context_;
+  Socket push_;
+  Socket dealer_;
+  bool blocked_ = false;  // the socket took no more
+  std::thread thread_;
+};
+
+}  // namespace forebay

@@ -1,0 +1,357 @@
+#include "common/client/subscription.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "common/base/limits.h"
+
+namespace forebay {
+
+using std::chrono::milliseconds;
+
+std::string_view to_string(Subscription::State state) {
+  switch (state) {
+    case Subscription::State::kFetch:
+      return "FETCH";
+    case Subscription::State::kJoin:
+      return "JOIN";
+    case Subscription::State::kLive:
+      return "LIVE";
+    case Subscription::State::kGap:
+      return "GAP";
+    case Subscription::State::kDiverged:
+      return "DIVERGED";
+  }
+  return "?";
+}
+
+Subscription::Subscription(std::string stream, std::string consumer, std::optional<Cursor> cursor,
+                           SubscriptionStart start)
+    : stream_(std::move(stream)),
+      consumer_(std::move(consumer)),
+      start_(std::move(start)),
+      has_cursor_(cursor.has_value()),
+      cursor_(cursor.value_or(Cursor{})),
+      registered_(consumer_.empty()) {
+  FOREBAY_INVARIANT(has_cursor_ || !consumer_.empty());
+}
+
+void Subscription::begin_diverged() { state_ = State::kDiverged; }
+
+void Subscription::transition(State next, std::string_view why) {
+  if (next == state_) return;
+  spdlog::log(next == State::kDiverged ? spdlog::level::err : spdlog::level::debug,
+              "subscription to {}: {} → {} at {}: {}", stream_, to_string(state_), to_string(next),
+              cursor_.sequence.value, why);
+  state_ = next;
+}
+
+void Subscription::diverge(std::string reason) {
+  if (state_ == State::kDiverged) return;
+  transition(State::kDiverged, reason);
+  live_buffer_.clear();
+  live_buffer_bytes_ = 0;
+  fetch_id_ = 0;
+  deliveries_.push_back(Divergence{std::move(reason)});
+}
+
+// --- deliveries
+// ------------------------------------------------------------------------------------------------------
+
+std::optional<Subscription::Delivery> Subscription::next_delivery() {
+  if (deliveries_.empty()) return std::nullopt;
+  Delivery delivery = std::move(deliveries_.front());
+  deliveries_.pop_front();
+  return delivery;
+}
+
+/// Takes a batch that begins at or before the next sequence, and ends after it.
+void Subscription::deliver(std::shared_ptr<const Message> owner, const BatchView& batch) {
+  const BatchHeader& header = batch.header();
+  const Sequence wanted = cursor_.sequence + 1;
+  const std::uint64_t skip = wanted.value - header.first().value;
+  cursor_ = Cursor{header.origin.incarnation, header.last(), header.checksum};
+  if (header.kind == BatchKind::kGap) {
+    deliveries_.push_back(
+        Missing{wanted, header.count - skip, batch.gap_reason(), header.checksum});
+  } else {
+    deliveries_.push_back(Events{std::move(owner), batch, skip});
+  }
+}
+
+void Subscription::skip_to(Sequence next, std::string reason) {
+  const Sequence first = cursor_.sequence + 1;
+  if (next <= first) return;
+  deliveries_.push_back(Missing{first, next.value - first.value, std::move(reason), 0});
+  cursor_.sequence = next - 1;
+  cursor_.checksum = 0;
+}
+
+void Subscription::hear_head(Sequence head, MonoTime now) {
+  head_ = std::max(head_, head);
+  if (has_cursor_ && cursor_.sequence >= head) covered_ = now;
+}
+
+// --- broadcasts
+// ------------------------------------------------------------------------------------------------------
+
+void Subscription::on_broadcast(Message body, MonoTime now) {
+  if (is_beacon(body.view())) {
+    const auto beacon = decode_beacon(body.view());
+    if (beacon) {
+      on_beacon(*beacon, now);
+    } else {
+      spdlog::warn("subscription to {}: {}", stream_, beacon.error().message);
+    }
+    return;
+  }
+  if (!has_cursor_ || state_ == State::kDiverged) return;
+  auto owner = std::make_shared<const Message>(std::move(body));
+  const auto batch = BatchView::parse(owner->view());
+  if (!batch) {
+    // The log holds it: the hole that it leaves is refilled.
+    spdlog::warn("subscription to {}: {}", stream_, batch.error().message);
+    return;
+  }
+  on_batch(owner, *batch, true);
+  hear_head(batch->header().last(), now);
+}
+
+void Subscription::on_batch(std::shared_ptr<const Message> owner, const BatchView& batch,
+                            bool live) {
+  const BatchHeader& header = batch.header();
+  if (header.origin.incarnation != cursor_.incarnation) {
+    return diverge("a batch of incarnation " + header.origin.incarnation.hex());
+  }
+  const Sequence wanted = cursor_.sequence + 1;
+  const bool known = cursor_.checksum != 0;
+  if (header.last() < wanted) {
+    // Applied before. That it is the same is known only for the one that the cursor ends on.
+    if (known && header.last() == cursor_.sequence && header.checksum != cursor_.checksum) {
+      diverge("the batch at " + std::to_string(cursor_.sequence.value) +
+              " is not the one that was applied");
+    }
+    return;
+  }
+  if (header.first() > wanted) {
+    if (!live)
+      return;  // a fetch reply never leaves a hole: it is parsed in order from what was asked for
+    if (live_buffer_bytes_ + owner->size() <= limits::kLiveBufferBytesMax) {
+      live_buffer_.push_back({owner, batch});
+      live_buffer_bytes_ += owner->size();
+    }
+    if (state_ == State::kLive || state_ == State::kJoin) {
+      transition(State::kGap, "a hole before " + std::to_string(header.first().value));
+    }
+    return;
+  }
+  // A live batch is trusted to continue this log only when a fetch with this boot of the sidecar
+  // has shown that.
+  if (live && state_ != State::kLive && state_ != State::kJoin) {
+    if (live_buffer_bytes_ + owner->size() <= limits::kLiveBufferBytesMax) {
+      live_buffer_.push_back({owner, batch});
+      live_buffer_bytes_ += owner->size();
+    }
+    return;
+  }
+  const std::uint64_t before =
+      header.first() == wanted ? header.place.previous_checksum : header.checksum;
+  if (known && before != cursor_.checksum) {
+    return diverge("the log does not continue the batch at " +
+                   std::to_string(cursor_.sequence.value));
+  }
+  deliver(std::move(owner), batch);
+  if (live && state_ == State::kJoin) transition(State::kLive, "a broadcast connects");
+}
+
+/// What was broadcast while a fetch was under way and connects now.
+void Subscription::drain_live_buffer() {
+  std::deque<Buffered> buffered;
+  std::swap(buffered, live_buffer_);
+  live_buffer_bytes_ = 0;
+  for (Buffered& entry : buffered) {
+    if (state_ == State::kDiverged) return;
+    on_batch(std::move(entry.owner), entry.batch, true);
+  }
+}
+
+void Subscription::on_boot(const BootId& boot) {
+  if (boot == boot_) return;
+  const bool first = boot_.none();
+  boot_ = boot;
+  registered_ = consumer_.empty();
+  request_due_ = MonoTime{};
+  fetch_id_ = 0;
+  if (!first && state_ != State::kDiverged) transition(State::kFetch, "the sidecar restarted");
+}
+
+void Subscription::on_beacon(const Beacon& beacon, MonoTime now) {
+  on_boot(beacon.boot);
+  log_incarnation_ = beacon.incarnation;
+  beacon_due_ = now + beacon.next_due;
+  last_beacon_at_ = now;
+  last_beacon_ = beacon;
+  if (!has_cursor_ || state_ == State::kDiverged) return;
+  if (beacon.incarnation != cursor_.incarnation) {
+    return diverge("the log's incarnation is " + beacon.incarnation.hex() + ", this cursor's " +
+                   cursor_.incarnation.hex());
+  }
+  if (beacon.head == cursor_.sequence && cursor_.checksum != 0 && beacon.head_checksum != 0 &&
+      beacon.head_checksum != cursor_.checksum) {
+    return diverge("the batch at " + std::to_string(cursor_.sequence.value) +
+                   " is not the one that was applied");
+  }
+  hear_head(beacon.head, now);
+  if (beacon.head > cursor_.sequence) {
+    if (state_ == State::kLive || state_ == State::kJoin) {
+      transition(State::kGap, "the head is " + std::to_string(beacon.head.value));
+      request_due_ = MonoTime{};
+    }
+  } else if (state_ == State::kJoin) {
+    // A beacon whose head is below the cursor says nothing but that nothing is missing yet.
+    transition(State::kLive, "a beacon confirms the head");
+  }
+}
+
+milliseconds Subscription::producer_silence(MonoTime now) const {
+  if (!last_beacon_ || last_beacon_->producers.empty()) return milliseconds(0);
+  return last_beacon_->producers.front().silent +
+         std::chrono::duration_cast<milliseconds>(now - last_beacon_at_);
+}
+
+// --- requests and replies
+// --------------------------------------------------------------------------------------------
+
+std::vector<std::pair<Envelope, Request>> Subscription::take_requests(MonoTime now,
+                                                                      std::uint64_t& next_id) {
+  std::vector<std::pair<Envelope, Request>> due;
+  if (!registered_) {
+    if (now < request_due_) return due;
+    registration_id_ = next_id++;
+    request_due_ = now + limits::kFetchTimeout;
+    Subscribe subscribe{stream_, consumer_, start_.from, unix_ns(start_.time), {}, {}};
+    if (has_cursor_) {
+      subscribe.start = "cursor";
+      subscribe.incarnation = cursor_.incarnation;
+      subscribe.cursor = cursor_.sequence;
+    }
+    due.emplace_back(Envelope{registration_id_, {}}, subscribe);
+    return due;
+  }
+  if (!has_cursor_ || uncommitted_start_ || state_ == State::kDiverged || !deliveries_.empty())
+    return due;
+  const bool behind = state_ == State::kFetch || state_ == State::kGap;
+  const bool overdue =
+      !beacon_due_ || now > *beacon_due_;  // poll: a beacon overdue may hide a moved head
+  if ((!behind && !overdue) || (fetch_id_ != 0 && now < request_due_)) return due;
+  if (!behind && now < request_due_) return due;
+  fetch_id_ = next_id++;
+  request_due_ = now + limits::kFetchTimeout;
+  due.emplace_back(
+      Envelope{fetch_id_, {}},
+      Fetch{stream_, cursor_.incarnation, cursor_.sequence + 1, {}, 0, cursor_.checksum});
+  return due;
+}
+
+MonoTime Subscription::next_due() const {
+  if (state_ == State::kDiverged && registered_) return MonoTime::max();
+  const bool behind = state_ == State::kFetch || state_ == State::kGap;
+  if (!registered_ || fetch_id_ != 0) return request_due_;
+  if (behind) return deliveries_.empty() && !uncommitted_start_ ? MonoTime{} : MonoTime::max();
+  return std::max(request_due_, beacon_due_.value_or(request_due_));
+}
+
+void Subscription::on_reply(const ReplyMessage& reply, Message batches, MonoTime now) {
+  const std::uint64_t id = reply.envelope.id;
+  const bool to_registration = id == registration_id_ && !registered_;
+  const bool to_fetch = id == fetch_id_ && fetch_id_ != 0;
+  if (!to_registration && !to_fetch) return;  // overtaken
+  on_boot(reply.envelope.boot);
+  if (to_fetch && fetch_id_ == 0) return;  // the sidecar restarted since it was asked
+  if (to_fetch) fetch_id_ = 0;
+  if (const auto* error = std::get_if<ErrorReply>(&reply.body)) return on(*error, now);
+  if (to_registration) {
+    if (const auto* subscribed = std::get_if<Subscribed>(&reply.body)) on(*subscribed, now);
+    return;
+  }
+  if (state_ == State::kDiverged) return;
+  if (const auto* found = std::get_if<Batches>(&reply.body)) {
+    on(*found, std::make_shared<const Message>(std::move(batches)), now);
+  } else if (const auto* trimmed = std::get_if<Trimmed>(&reply.body)) {
+    on(*trimmed, now);
+  } else if (const auto* corrupt = std::get_if<Corrupt>(&reply.body)) {
+    on(*corrupt, now);
+  } else if (const auto* diverged = std::get_if<Diverged>(&reply.body)) {
+    on(*diverged);
+  }
+}
+
+void Subscription::on(const ErrorReply& reply, MonoTime now) {
+  spdlog::warn("subscription to {}: {}: {}", stream_, to_string(reply.code), reply.message);
+  request_due_ = now + limits::kFetchTimeout;
+}
+
+void Subscription::on(const Subscribed& reply, MonoTime now) {
+  registered_ = true;
+  request_due_ = MonoTime{};
+  log_incarnation_ = reply.incarnation;
+  if (!has_cursor_) {
+    has_cursor_ = true;
+    cursor_ = Cursor{reply.incarnation, reply.start, 0};
+    uncommitted_start_ = true;
+    deliveries_.push_back(Started{cursor_});
+  } else if (reply.incarnation != cursor_.incarnation) {
+    return diverge("the log's incarnation is " + reply.incarnation.hex() + ", this cursor's " +
+                   cursor_.incarnation.hex());
+  }
+  hear_head(reply.head, now);
+}
+
+void Subscription::on(const Batches& reply, std::shared_ptr<const Message> batches, MonoTime now) {
+  if (reply.incarnation != cursor_.incarnation)
+    return diverge("a fetch from incarnation " + reply.incarnation.hex());
+  std::string_view rest = batches->view();
+  while (!rest.empty() && state_ != State::kDiverged) {
+    const auto header = parse_batch_header(rest);
+    const auto batch = header && batch_bytes(*header) <= rest.size()
+                           ? BatchView::parse(rest.substr(0, batch_bytes(*header)))
+                           : Result<BatchView>(fail(ErrorCode::kCorruption,
+                                                    "a fetch reply that is no run of batches"));
+    // It broke on its way: what was sound is delivered, and the rest is asked for again.
+    if (!batch) return spdlog::warn("subscription to {}: {}", stream_, batch.error().message);
+    rest.remove_prefix(batch_bytes(*header));
+    on_batch(batches, *batch, false);
+  }
+  if (state_ == State::kDiverged) return;
+  hear_head(std::max(reply.head, cursor_.sequence), now);
+  // Taken as complete only if it is: what it says it holds must have been in it.
+  const bool complete =
+      reply.next.value == cursor_.sequence.value + 1 || reply.next <= cursor_.sequence;
+  if (!complete || reply.more || cursor_.sequence < reply.head) return;
+  if (state_ == State::kFetch || state_ == State::kGap)
+    transition(State::kJoin, "the fetch reached the head");
+  drain_live_buffer();
+  // It polled because beacons are overdue: not again at once.
+  request_due_ = now + limits::kPollInterval;
+}
+
+void Subscription::on(const Trimmed& reply, MonoTime now) {
+  if (reply.incarnation != cursor_.incarnation)
+    return diverge("a fetch from incarnation " + reply.incarnation.hex());
+  skip_to(reply.oldest, "trimmed");
+  hear_head(reply.head, now);
+}
+
+void Subscription::on(const Corrupt& reply, MonoTime) {
+  if (reply.incarnation != cursor_.incarnation)
+    return diverge("a fetch from incarnation " + reply.incarnation.hex());
+  skip_to(reply.first + reply.count, "corrupt");
+}
+
+void Subscription::on(const Diverged& reply) {
+  log_incarnation_ = reply.incarnation;
+  diverge(reply.message);
+}
+
+}  // namespace forebay
