@@ -87,7 +87,7 @@ inline constexpr milliseconds kFetchTimeout{2000};
 inline constexpr milliseconds kPollInterval{500};  // while a beacon is overdue
 inline constexpr milliseconds kCursorReportInterval{1000};
 inline constexpr std::size_t kLiveBufferBytesMax = 8 << 20;
-inline constexpr std::size_t kFailedRecordBytesMax = 1 << 20;
+inline constexpr std::size_t kFailedReasonBytesMax = 1024;
 
 // Topology (docs/topology.md).
 inline constexpr std::size_t kTopologyBytesMax = 1 << 20;

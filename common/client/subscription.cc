@@ -32,7 +32,10 @@ Subscription::Subscription(std::string stream, std::string consumer, std::option
       consumer_(std::move(consumer)),
       start_(std::move(start)),
       has_cursor_(cursor.has_value()),
-      cursor_(cursor.value_or(Cursor{})) {}
+      cursor_(cursor.value_or(Cursor{})),
+      registered_(consumer_.empty()) {
+  FOREBAY_INVARIANT(has_cursor_ || !consumer_.empty());
+}
 
 void Subscription::begin_diverged() { state_ = State::kDiverged; }
 
@@ -177,7 +180,7 @@ void Subscription::on_boot(const BootId& boot) {
   if (boot == boot_) return;
   const bool first = boot_.none();
   boot_ = boot;
-  registered_ = false;
+  registered_ = consumer_.empty();
   request_due_ = MonoTime{};
   fetch_id_ = 0;
   if (!first && state_ != State::kDiverged) transition(State::kFetch, "the sidecar restarted");

@@ -71,6 +71,7 @@ class Subscription {
   };
   using Delivery = std::variant<Started, Events, Missing, Divergence>;
 
+  /// Without a `consumer` name it does not register with the sidecar, and needs a cursor.
   Subscription(std::string stream, std::string consumer, std::optional<Cursor> cursor,
                SubscriptionStart start);
 
