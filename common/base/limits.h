@@ -86,8 +86,10 @@ inline constexpr std::size_t kApplyGroupBytesMax = 4 << 20;
 inline constexpr milliseconds kFetchTimeout{2000};
 inline constexpr milliseconds kPollInterval{500};  // while a beacon is overdue
 inline constexpr milliseconds kCursorReportInterval{1000};
+inline constexpr seconds kCommandTimeout{10};  // for the consumer's thread to take a command
 inline constexpr std::size_t kLiveBufferBytesMax = 8 << 20;
 inline constexpr std::size_t kFailedReasonBytesMax = 1024;
+inline constexpr std::size_t kFailedListMax = 1000;
 
 // Topology (docs/topology.md).
 inline constexpr std::size_t kTopologyBytesMax = 1 << 20;
@@ -142,6 +144,8 @@ inline constexpr std::size_t kQueryAtLeastStreamsMax = 64;
 inline constexpr std::size_t kQueryIdBytesMax = 256;
 inline constexpr milliseconds kQueryTimeoutDefault{1000};
 inline constexpr milliseconds kQueryTimeoutMax{600'000};
+inline constexpr milliseconds kQueryDeadlineStep{5};
+inline constexpr std::size_t kQueriesWaitingMax = 10'000;  // for their at_least
 
 static_assert(3 * (kSourcingNameBytesMax + 1) <= kStoreKeyBytesMax,
               "a lane's key holds three names");
