@@ -101,6 +101,25 @@ inline constexpr seconds kAlertLagAgeDefault{5};
 inline constexpr seconds kAlertBeaconSilentDefault{1};
 inline constexpr seconds kAlertProducerSilentDefault{3};
 
+// Files of lines (line_source.h).
+inline constexpr std::size_t kLineBytesMax = 2 * kEventBytesMax;  // JSON is wordier than msgpack
+inline constexpr std::size_t kLineBytesShown = 4096;  // what is kept of a line longer than that
+inline constexpr std::size_t kFileReadBytes = 256 << 10;
+inline constexpr milliseconds kFollowPollInterval{1000};  // should inotify miss something
+inline constexpr std::size_t kLinesPerStep = 256;
+inline constexpr milliseconds kStopFlushTimeout{2000};  // what a stopping feed waits to get on disk
+
+// The command line.
+inline constexpr milliseconds kRequestTimeout{5000};  // one answer of a sidecar
+inline constexpr milliseconds kStatusTimeout{1000};   // the same for `status`
+inline constexpr milliseconds kStatusSampleGap{300};  // between the two samples of a rate
+inline constexpr milliseconds kStatusWatchInterval{1000};
+inline constexpr milliseconds kConsumerSilent{5000};  // without a report: shown as unhealthy
+inline constexpr milliseconds kProgressAfter{1000};
+inline constexpr milliseconds kProgressInterval{200};
+inline constexpr std::size_t kQueriesInFlight = 64;
+inline constexpr milliseconds kQueryGrace{2000};  // past a query's own timeout
+
 // Supervision by `forebay up`.
 inline constexpr milliseconds kRestartDelayMin{100};
 inline constexpr milliseconds kRestartDelayMax{5000};
