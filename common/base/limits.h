@@ -26,8 +26,9 @@ inline constexpr int kMsgpackDepthMax = 16;
 
 // Frames on any socket.
 inline constexpr std::size_t kFrameBytesMax = 8 << 20;
-inline constexpr std::size_t kControlBytesMax =
-    16 << 10;  // a control message other than a fetch reply
+inline constexpr std::size_t kControlBytesMax = 16 << 10;  // a request
+inline constexpr std::size_t kReplyBytesMax =
+    4 << 20;  // a reply's first frame: status names everyone
 inline constexpr std::size_t kFetchReplyBytesMax = 4 << 20;
 inline constexpr std::size_t kFetchReplyBytesDefault = 1 << 20;
 inline constexpr std::size_t kIpcPathBytesMax = 107;
@@ -73,6 +74,8 @@ inline constexpr milliseconds kBeaconPromise{250};  // design promise: a moving 
 inline constexpr std::size_t kBeaconProducersMax = 16;
 
 // Log and stores.
+inline constexpr std::size_t kCommitOverheadBytes =
+    1 << 20;  // records and tree paths that a commit dirties beside its batches
 inline constexpr std::size_t kLogMapBytes = std::size_t{512} << 30;
 inline constexpr std::size_t kStoreMapBytes = std::size_t{64} << 30;
 inline constexpr std::size_t kFileStepBytes = 64 << 20;  // the file is extended ahead in such steps

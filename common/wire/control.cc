@@ -161,11 +161,11 @@ bool read_alternative(std::string_view op, const msgpack::object_map& map, Varia
   }
 }
 
-Result<msgpack::object_handle> unpack_map(std::string_view bytes) {
+Result<msgpack::object_handle> unpack_map(std::string_view bytes, std::size_t bytes_max) {
   MsgpackCursor cursor(bytes);
-  if (bytes.size() > limits::kControlBytesMax || !cursor.any() || !cursor.at_end()) {
+  if (bytes.size() > bytes_max || !cursor.any() || !cursor.at_end()) {
     return fail(ErrorCode::kBadInput, "a control message that is not one msgpack map of at most " +
-                                          std::to_string(limits::kControlBytesMax) + " bytes");
+                                          std::to_string(bytes_max) + " bytes");
   }
   msgpack::object_handle handle = msgpack::unpack(bytes.data(), bytes.size());
   if (handle.get().type != msgpack::type::MAP) {
@@ -176,7 +176,8 @@ Result<msgpack::object_handle> unpack_map(std::string_view bytes) {
 
 template <class Variant>
 Result<void> decode_message(std::string_view bytes, Envelope& envelope, Variant& body) {
-  auto handle = unpack_map(bytes);
+  constexpr bool kIsReply = std::is_same_v<Variant, Reply>;
+  auto handle = unpack_map(bytes, kIsReply ? limits::kReplyBytesMax : limits::kControlBytesMax);
   if (!handle) return fail(handle.error());
   const msgpack::object_map& map = handle->get().via.map;
   std::uint64_t version = 0;
@@ -222,7 +223,7 @@ Result<ReplyMessage> decode_reply(std::string_view bytes) {
 }
 
 std::uint64_t request_id_of(std::string_view bytes) {
-  auto handle = unpack_map(bytes);
+  auto handle = unpack_map(bytes, limits::kControlBytesMax);
   std::uint64_t id = 0;
   if (handle) {
     const msgpack::object* found = find_key(handle->get().via.map, "id");
