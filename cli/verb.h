@@ -62,5 +62,8 @@ void add_status_verb(CLI::App& app, Globals& globals);
 void add_tail_verb(CLI::App& app, Globals& globals);
 void add_topology_verb(CLI::App& app, Globals& globals);
 void add_up_verb(CLI::App& app, Globals& globals);
+void add_replay_verb(CLI::App& app, Globals& globals);
+void add_rebuild_verb(CLI::App& app, Globals& globals);
+void add_consumers_verb(CLI::App& app, Globals& globals);
 
 }  // namespace forebay

@@ -21,7 +21,8 @@ namespace forebay {
 /// grammar has it.
 [[nodiscard]] Result<EventView> decode_event(std::string_view encoded, std::string_view shared);
 
-/// The msgpack map of the attributes that a batch's events share; kBadInput if it breaks the limits.
+/// The msgpack map of the attributes that a batch's events share; kBadInput if it breaks the
+/// limits.
 [[nodiscard]] Result<std::string> encode_attributes(const Attributes& attributes);
 
 /// kBadInput unless `encoded` is such a map.
