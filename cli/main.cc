@@ -12,6 +12,9 @@ int main(int argc, char** argv) {
   forebay::Globals globals;
   forebay::add_topology_verb(app, globals);
   forebay::add_up_verb(app, globals);
+  forebay::add_replay_verb(app, globals);
+  forebay::add_rebuild_verb(app, globals);
+  forebay::add_consumers_verb(app, globals);
   try {
     app.parse(argc, argv);
     return globals.run();

@@ -58,5 +58,8 @@ void notice(const std::string& text);
 
 void add_topology_verb(CLI::App& app, Globals& globals);
 void add_up_verb(CLI::App& app, Globals& globals);
+void add_replay_verb(CLI::App& app, Globals& globals);
+void add_rebuild_verb(CLI::App& app, Globals& globals);
+void add_consumers_verb(CLI::App& app, Globals& globals);
 
 }  // namespace forebay

@@ -91,8 +91,10 @@ inline constexpr std::size_t kApplyGroupBytesMax = 4 << 20;
 inline constexpr milliseconds kFetchTimeout{2000};
 inline constexpr milliseconds kPollInterval{500};  // while a beacon is overdue
 inline constexpr milliseconds kCursorReportInterval{1000};
+inline constexpr seconds kCommandTimeout{10};  // for the consumer's thread to take a command
 inline constexpr std::size_t kLiveBufferBytesMax = 8 << 20;
 inline constexpr std::size_t kFailedReasonBytesMax = 1024;
+inline constexpr std::size_t kFailedListMax = 1000;
 
 // Topology (docs/topology.md).
 inline constexpr std::size_t kTopologyBytesMax = 1 << 20;
@@ -103,6 +105,25 @@ inline constexpr std::uint64_t kAlertLagEventsDefault = 10'000;
 inline constexpr seconds kAlertLagAgeDefault{5};
 inline constexpr seconds kAlertBeaconSilentDefault{1};
 inline constexpr seconds kAlertProducerSilentDefault{3};
+
+// Files of lines (line_source.h).
+inline constexpr std::size_t kLineBytesMax = 2 * kEventBytesMax;  // JSON is wordier than msgpack
+inline constexpr std::size_t kLineBytesShown = 4096;  // what is kept of a line longer than that
+inline constexpr std::size_t kFileReadBytes = 256 << 10;
+inline constexpr milliseconds kFollowPollInterval{1000};  // should inotify miss something
+inline constexpr std::size_t kLinesPerStep = 256;
+inline constexpr milliseconds kStopFlushTimeout{2000};  // what a stopping feed waits to get on disk
+
+// The command line.
+inline constexpr milliseconds kRequestTimeout{5000};  // one answer of a sidecar
+inline constexpr milliseconds kStatusTimeout{1000};   // the same for `status`
+inline constexpr milliseconds kStatusSampleGap{300};  // between the two samples of a rate
+inline constexpr milliseconds kStatusWatchInterval{1000};
+inline constexpr milliseconds kConsumerSilent{5000};  // without a report: shown as unhealthy
+inline constexpr milliseconds kProgressAfter{1000};
+inline constexpr milliseconds kProgressInterval{200};
+inline constexpr std::size_t kQueriesInFlight = 64;
+inline constexpr milliseconds kQueryGrace{2000};  // past a query's own timeout
 
 // Supervision by `forebay up`.
 inline constexpr milliseconds kRestartDelayMin{100};
@@ -128,6 +149,8 @@ inline constexpr std::size_t kQueryAtLeastStreamsMax = 64;
 inline constexpr std::size_t kQueryIdBytesMax = 256;
 inline constexpr milliseconds kQueryTimeoutDefault{1000};
 inline constexpr milliseconds kQueryTimeoutMax{600'000};
+inline constexpr milliseconds kQueryDeadlineStep{5};
+inline constexpr std::size_t kQueriesWaitingMax = 10'000;  // for their at_least
 
 static_assert(3 * (kSourcingNameBytesMax + 1) <= kStoreKeyBytesMax,
               "a lane's key holds three names");

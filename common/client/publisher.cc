@@ -111,6 +111,12 @@ Acknowledgement Publisher::acknowledged() const {
   return window_.acknowledged();
 }
 
+std::optional<Error> Publisher::failure() const {
+  const std::lock_guard hold(mutex_);
+  if (window_.state() != PublishWindow::State::kFailed) return std::nullopt;
+  return window_.error();
+}
+
 // --- its thread
 // ------------------------------------------------------------------------------------------------------
 

@@ -102,13 +102,14 @@ Result<std::size_t> ViewBuilder::apply_events(const std::string& stream, StreamS
     } else {
       accepted = fail(event.error());
     }
-    if (accepted) accepted = writer.accept();
+    if (accepted) {
+      auto put = writer.accept();
+      // kBadInput is the event's fault; any other error is the store's, and the group ends without
+      // effect.
+      if (!put && put.error().code != ErrorCode::kBadInput) return fail(put.error());
+      accepted = std::move(put);
+    }
     if (!accepted) {
-      // The store's own errors are never the event's: the group ends without effect.
-      if (accepted.error().code != ErrorCode::kBadInput &&
-          accepted.error().code != ErrorCode::kCorruption) {
-        return fail(accepted.error());
-      }
       writer.refuse();
       ++state.record.failed;
       spdlog::warn("{} {} failed: {}", stream, sequence.value, accepted.error().message);
