@@ -175,9 +175,9 @@ Result<msgpack::object_handle> unpack_map(std::string_view bytes, std::size_t by
 }
 
 template <class Variant>
-Result<void> decode_message(std::string_view bytes, Envelope& envelope, Variant& body) {
-  constexpr bool kIsReply = std::is_same_v<Variant, Reply>;
-  auto handle = unpack_map(bytes, kIsReply ? limits::kReplyBytesMax : limits::kControlBytesMax);
+Result<void> decode_message(std::string_view bytes, std::size_t bytes_max, Envelope& envelope,
+                            Variant& body) {
+  auto handle = unpack_map(bytes, bytes_max);
   if (!handle) return fail(handle.error());
   const msgpack::object_map& map = handle->get().via.map;
   std::uint64_t version = 0;
@@ -210,14 +210,16 @@ std::string encode(const Envelope& envelope, const Reply& reply) {
 
 Result<RequestMessage> decode_request(std::string_view bytes) {
   RequestMessage message;
-  if (auto read = decode_message(bytes, message.envelope, message.body); !read)
+  if (auto read = decode_message(bytes, limits::kControlBytesMax, message.envelope, message.body);
+      !read)
     return fail(read.error());
   return message;
 }
 
 Result<ReplyMessage> decode_reply(std::string_view bytes) {
   ReplyMessage message;
-  if (auto read = decode_message(bytes, message.envelope, message.body); !read)
+  if (auto read = decode_message(bytes, limits::kFrameBytesMax, message.envelope, message.body);
+      !read)
     return fail(read.error());
   return message;
 }
