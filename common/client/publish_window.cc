@@ -93,7 +93,8 @@ std::vector<Request> PublishWindow::take_requests(MonoTime now) {
   if (state_ == State::kFailed || now < request_due_) return due;
   request_due_ = now + limits::kKeepaliveInterval;
   if (state_ == State::kRegistering) {
-    due.push_back(Register{options_.stream, instance_, options_.name, options_.fingerprint});
+    due.push_back(
+        Register{options_.stream, instance_, options_.name, options_.fingerprint, epoch_});
   } else {
     due.push_back(Keepalive{{producer_, epoch_, instance_}});
   }
@@ -190,24 +191,26 @@ void PublishWindow::on_reply(const ReplyMessage& message, MonoTime now) {
 void PublishWindow::on(const Registered& reply, MonoTime now) {
   if (reply.stream != options_.stream) return;
   const bool first_time = !was_registered();
-  const bool sent_any = !entries_.empty() && entries_.front().origin.producer.value != 0;
-  if (!first_time && reply.incarnation == incarnation_ && reply.producer != producer_ && sent_any) {
-    return fail_with(ErrorCode::kUnregistered,
-                     "the sidecar has forgotten this producer; whether its last batches were "
-                     "committed cannot be told");
-  }
-  if (!first_time && reply.epoch < epoch_ && reply.producer == producer_)
-    return;  // an answer that was overtaken
-  if (!first_time && reply.position < acknowledged_.position && reply.producer == producer_) {
+  if (!first_time && reply.producer != producer_) {
+    if (reply.incarnation != incarnation_) {
+      return fail_with(ErrorCode::kDiverged,
+                       "the sidecar's log is another one: its incarnation changed");
+    }
+    if (!entries_.empty() && entries_.front().origin.producer.value != 0) {
+      return fail_with(ErrorCode::kUnregistered,
+                       "the sidecar has forgotten this producer; whether its last batches were "
+                       "committed cannot be told");
+    }
+  } else if (!first_time && reply.epoch > epoch_) {
+    // Its batches may be of other cuts than ours: what is in the window may overlap them.
+    return fail_with(ErrorCode::kFenced,
+                     "another instance of this producer had taken over in between");
+  } else if (!first_time && (reply.epoch < epoch_ || reply.position < acknowledged_.position)) {
     return fail_with(ErrorCode::kDiverged,
                      "the sidecar's log no longer has what it acknowledged (position " +
                          std::to_string(reply.position.value) + " instead of " +
                          std::to_string(acknowledged_.position.value) +
                          "): it was restored from an older copy");
-  }
-  if (!first_time && reply.incarnation != incarnation_ && reply.producer != producer_) {
-    return fail_with(ErrorCode::kDiverged,
-                     "the sidecar's log is another one: its incarnation changed");
   }
   if (reply.producer != producer_) acknowledged_.position = {};
   incarnation_ = reply.incarnation;

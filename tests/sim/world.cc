@@ -2,6 +2,9 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <set>
+
 namespace forebay::sim {
 namespace {
 
@@ -86,7 +89,7 @@ void World::step(bool faulty) {
     publisher->step(faulty, source_);
     if (publisher->window().state() == PublishWindow::State::kFailed) {
       const Error& error = *publisher->window().error();
-      expect(error.code == ErrorCode::kFenced && superseded(*publisher),
+      expect(error.code == ErrorCode::kFenced && doubled(*publisher),
              publisher->options().who + " failed: " + error.message);
     }
   }
@@ -145,7 +148,7 @@ void World::maybe_fault() {
 void World::fault_publisher() {
   const auto victim =
       publishers_.begin() + static_cast<std::ptrdiff_t>(random_.below(publishers_.size()));
-  if (superseded(**victim)) return;
+  if ((*victim)->window().state() == PublishWindow::State::kFailed) return;
   SimPublisher::Options options = (*victim)->options();
   if (!options.name.empty() && random_.one_in(2)) {
     count("publisher doubled");
@@ -158,15 +161,13 @@ void World::fault_publisher() {
   start_publisher(std::move(options));
 }
 
-bool World::superseded(const SimPublisher& publisher) const {
-  bool later = false;
-  for (const auto& each : publishers_) {
-    if (later && !publisher.options().name.empty() &&
-        each->options().name == publisher.options().name)
-      return true;
-    later = later || each.get() == &publisher;
-  }
-  return false;
+/// Whether another process publishes under the same name. Which of the two is fenced depends on
+/// whose registration came last.
+bool World::doubled(const SimPublisher& publisher) const {
+  return !publisher.options().name.empty() &&
+         std::any_of(publishers_.begin(), publishers_.end(), [&](const auto& each) {
+           return each.get() != &publisher && each->options().name == publisher.options().name;
+         });
 }
 
 void World::heal() {
@@ -182,11 +183,13 @@ void World::heal() {
 }
 
 bool World::converged() const {
+  std::set<std::string> alive;
   for (const auto& publisher : publishers_) {
-    const bool failed = publisher->window().state() == PublishWindow::State::kFailed;
-    if (!failed && !publisher->done(source_)) return false;
-    if (failed && !superseded(*publisher)) return false;
+    if (publisher->window().state() == PublishWindow::State::kFailed) continue;
+    if (!publisher->done(source_)) return false;
+    alive.insert(publisher->options().name);
   }
+  if (alive.size() != 3) return false;  // of each name one goes on
   for (const auto& consumer : consumers_) {
     if (!consumer->done()) return false;
   }

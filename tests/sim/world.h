@@ -35,7 +35,7 @@ class World {
   void fault_publisher();
   void heal();
   [[nodiscard]] bool converged() const;
-  [[nodiscard]] bool superseded(const SimPublisher& publisher) const;
+  [[nodiscard]] bool doubled(const SimPublisher& publisher) const;
   void check_publishers() const;
   [[nodiscard]] std::string describe() const;
   void count(const std::string& fault);
