@@ -108,10 +108,12 @@ class Round {
       const auto& record = producers_[registration.id];
       if (!record) continue;  // said goodbye in the same transaction
       if (record->instance != registration.instance) {
-        // Two registered in one transaction: the epoch is the later one's alone.
+        // Two registered in one transaction: the epoch is the later one's alone. The other may
+        // try again; if it had an epoch before, it then learns that it is fenced.
         outcome_.answers.push_back(
             {registration.peer,
-             ErrorReply{ErrorCode::kFenced, "another instance of this producer has taken over"},
+             ErrorReply{ErrorCode::kUnavailable,
+                        "another instance of this producer registered at the same moment"},
              {}});
         continue;
       }

@@ -31,6 +31,7 @@ class World {
   Connection& connect();
   void start_publisher(SimPublisher::Options options);
   void step(bool faulty);
+  void restart_failed();
   void maybe_fault();
   void fault_publisher();
   void heal();
