@@ -50,6 +50,7 @@ void World::start_publisher(SimPublisher::Options options) {
                              : (options.name.empty() ? "anonymous" : options.name) + "." +
                                    std::to_string(processes_++);
   options.window_bytes = random_.one_in(3) ? random_.between(1'000, 50'000) : std::size_t{16} << 20;
+  if (!options.name.empty()) ++named_processes_[options.name];
   publishers_.push_back(
       std::make_unique<SimPublisher>(std::move(options), clock_, random_, oracle_, connect()));
 }
@@ -72,6 +73,8 @@ World::Tally World::run() {
     step(false);
   }
   check_publishers();
+  tally_.healed_ms = static_cast<std::uint64_t>(
+      std::chrono::duration_cast<milliseconds>(clock_.mono() - heal_at).count());
   for (const auto& consumer : consumers_) {
     consumer->check();
     tally_.lost += consumer->lost();
@@ -93,7 +96,8 @@ void World::step(bool faulty) {
     publisher->step(faulty, source_);
     if (failed(*publisher)) {
       const Error& error = *publisher->window().error();
-      expect(error.code == ErrorCode::kFenced && doubled(*publisher),
+      // Which of several is fenced depends on whose registration comes last, be it a dead one's.
+      expect(error.code == ErrorCode::kFenced && named_processes_[publisher->options().name] > 1,
              publisher->options().who + " failed: " + error.message);
     }
   }
@@ -178,15 +182,6 @@ void World::fault_publisher() {
     publishers_.erase(victim);
   }
   start_publisher(std::move(options));
-}
-
-/// Whether another process publishes under the same name. Which of the two is fenced depends on
-/// whose registration came last.
-bool World::doubled(const SimPublisher& publisher) const {
-  return !publisher.options().name.empty() &&
-         std::any_of(publishers_.begin(), publishers_.end(), [&](const auto& each) {
-           return each.get() != &publisher && each->options().name == publisher.options().name;
-         });
 }
 
 void World::heal() {
