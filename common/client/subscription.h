@@ -122,6 +122,8 @@ class Subscription {
   void skip_to(Sequence next, std::string reason);
   void hear_head(Sequence head, MonoTime now);
   void drain_live_buffer();
+  void take_fetched(const std::shared_ptr<const Message>& batches);
+  void fetch_on(Sequence before, MonoTime now);
 
   void on(const Subscribed& reply, MonoTime now);
   void on(const Batches& reply, std::shared_ptr<const Message> batches, MonoTime now);
@@ -150,6 +152,7 @@ class Subscription {
   bool registered_ = false;  // with that boot
   std::uint64_t registration_id_ = 0;
   std::uint64_t fetch_id_ = 0;  // of the fetch under way; 0: none
+  MonoTime not_before_{};       // no request before that: the last was refused or brought nothing
   MonoTime request_due_{};  // next registration or fetch, or when the one under way counts as lost
 
   Incarnation log_incarnation_;

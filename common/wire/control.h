@@ -27,10 +27,11 @@ struct Register {
   InstanceId instance;
   std::string name;               // empty: anonymous
   std::uint64_t fingerprint = 0;  // of the file it publishes; 0: none
+  Epoch epoch;                    // that this instance was given before; 0: none yet
   template <class Fields>
   void fields(Fields& f) {
     f("stream", stream), f("instance", instance), f("name", name, Presence::kOptional),
-        f("fingerprint", fingerprint, Presence::kOptional);
+        f("fingerprint", fingerprint, Presence::kOptional), f("epoch", epoch, Presence::kOptional);
   }
 };
 
