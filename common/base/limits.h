@@ -26,8 +26,11 @@ inline constexpr int kMsgpackDepthMax = 16;
 
 // Frames on any socket.
 inline constexpr std::size_t kFrameBytesMax = 8 << 20;
-inline constexpr std::size_t kControlBytesMax =
-    16 << 10;  // a control message other than a fetch reply
+inline constexpr std::size_t kControlBytesMax = 16 << 10;  // a request
+inline constexpr std::size_t kControlFrameBytesMax =
+    64 << 10;  // a longer one is not even answered: it goes with its connection
+inline constexpr std::size_t kSubscriptionFrameBytesMax =
+    1 << 10;  // into PUB, which keeps each subscription's bytes; a handshake has less, too
 inline constexpr std::size_t kFetchReplyBytesMax = 4 << 20;
 inline constexpr std::size_t kFetchReplyBytesDefault = 1 << 20;
 inline constexpr std::size_t kIpcPathBytesMax = 107;
@@ -64,6 +67,8 @@ inline constexpr seconds kCursorCommitInterval{10};  // reports wait for another
 inline constexpr std::size_t kCommitQueueBytesMax = 32
                                                     << 20;  // ingested, not yet taken into a commit
 inline constexpr std::size_t kCommitBytesMax = 8 << 20;     // batches of one transaction
+inline constexpr std::size_t kIngestCostBytesMin =
+    1 << 10;  // of the smallest frame, so that many of them do not keep control waiting
 inline constexpr std::size_t kFetchesInFlightPerPeerMax = 4;
 inline constexpr std::size_t kFetchQueueMax = 1024;
 inline constexpr milliseconds kLivenessInterval{100};     // how often ingest tells what it heard
@@ -73,6 +78,8 @@ inline constexpr milliseconds kBeaconPromise{250};  // design promise: a moving 
 inline constexpr std::size_t kBeaconProducersMax = 16;
 
 // Log and stores.
+inline constexpr std::size_t kCommitOverheadBytes =
+    1 << 20;  // records and tree paths that a commit dirties beside its batches
 inline constexpr std::size_t kLogMapBytes = std::size_t{512} << 30;
 inline constexpr std::size_t kStoreMapBytes = std::size_t{64} << 30;
 inline constexpr std::size_t kFileStepBytes = 64 << 20;  // the file is extended ahead in such steps
@@ -155,6 +162,7 @@ static_assert(kEventBytesMax + kSharedBytesMax + 64 <= kBatchPayloadBytesMax);
 static_assert(kBatchPayloadBytesMax + 4096 <= kFrameBytesMax);
 static_assert(kFetchReplyBytesMax + kBatchPayloadBytesMax + 4096 <= kFrameBytesMax,
               "a reply holds at least one batch past its byte limit");
+static_assert(kControlBytesMax < kControlFrameBytesMax);
 static_assert(kBeaconInterval < kBeaconPromise);
 static_assert(kCommitBytesMax >= kBatchPayloadBytesMax);
 static_assert(kCommitQueueBytesMax > kCommitBytesMax);

@@ -91,10 +91,12 @@ Result<std::size_t> ViewBuilder::apply_events(const std::string& stream, StreamS
   EventRecords records = events.batch.events();
   Sequence sequence = header.first();
   ViewWriter writer(group());
+  const auto shared = check_attributes(events.batch.shared());
   for (auto encoded = records.next(); encoded; encoded = records.next(), sequence = sequence + 1) {
     if (sequence.value < header.first().value + events.skip) continue;
     if (state.until && sequence > *state.until) break;
-    const auto event = decode_event(*encoded, events.batch.shared());
+    const Result<EventView> event =
+        shared ? decode_event(*encoded, events.batch.shared()) : fail(shared.error());
     Result<void> accepted;
     if (event) {
       accepted =

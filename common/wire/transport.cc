@@ -132,6 +132,10 @@ void Socket::subscribe(std::string_view topic) {
   FOREBAY_INVARIANT(zmq_setsockopt(raw_, ZMQ_SUBSCRIBE, topic.data(), topic.size()) == 0);
 }
 
+void Socket::limit_frames(std::size_t bytes_max) {
+  set_option<std::int64_t>(raw_, ZMQ_MAXMSGSIZE, static_cast<std::int64_t>(bytes_max));
+}
+
 void Socket::linger(std::chrono::milliseconds time) {
   set_option<int>(raw_, ZMQ_LINGER, static_cast<int>(time.count()));
 }

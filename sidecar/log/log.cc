@@ -16,8 +16,6 @@ constexpr std::string_view kFormatKey = "format";
 constexpr std::string_view kBootKey = "boot";
 constexpr unsigned kSmallDatabases = 4;
 constexpr std::size_t kPageBytes = 4096;
-// Pages that a commit dirties beside its batches: records and the path from each root.
-constexpr std::uint64_t kCommitOverheadBytes = 1 << 20;
 
 MDB_val to_val(std::string_view bytes) {
   return {bytes.size(), const_cast<char*>(bytes.data())};  // LMDB only reads it
@@ -211,7 +209,7 @@ Result<void> Log::ensure_space(std::uint64_t bytes) {
   MDB_envinfo info{};
   mdb_env_info(env_.get(), &info);
   const std::uint64_t used = (info.me_last_pgno + 1) * kPageBytes;
-  return space_->ensure(bytes + kCommitOverheadBytes, used, [this] { return free_bytes(); });
+  return space_->ensure(bytes + limits::kCommitOverheadBytes, used, [this] { return free_bytes(); });
 }
 
 std::uint64_t Log::free_bytes() const {
