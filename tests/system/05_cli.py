@@ -3,15 +3,11 @@
 
 import json
 import os
-import pathlib
 import signal
 import subprocess
-import sys
 import unittest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-
-from forebay_test import Installation, wait_until  # noqa: E402
+from forebay_test import Installation, wait_until
 
 TOPOLOGY = """
 [topology]
