@@ -8,7 +8,7 @@
 namespace forebay::sim {
 namespace {
 
-constexpr std::uint64_t kFileBytesMax = 12 << 20;  // small: a file on tmpfs is made of memory
+constexpr std::uint64_t kFileBytesMax = 48 << 20;  // a file on tmpfs is made of memory
 
 template <class T>
 T sound(Result<T> result) {
