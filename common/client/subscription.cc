@@ -56,8 +56,7 @@ void Subscription::diverge(std::string reason) {
   deliveries_.push_back(Divergence{std::move(reason)});
 }
 
-// --- deliveries
-// ------------------------------------------------------------------------------------------------------
+// deliveries
 
 std::optional<Subscription::Delivery> Subscription::next_delivery() {
   if (deliveries_.empty()) return std::nullopt;
@@ -93,8 +92,7 @@ void Subscription::hear_head(Sequence head, MonoTime now) {
   if (has_cursor_ && cursor_.sequence >= head) covered_ = now;
 }
 
-// --- broadcasts
-// ------------------------------------------------------------------------------------------------------
+// broadcasts
 
 void Subscription::on_broadcast(Message body, MonoTime now) {
   if (is_beacon(body.view())) {
@@ -223,8 +221,7 @@ milliseconds Subscription::producer_silence(MonoTime now) const {
          std::chrono::duration_cast<milliseconds>(now - last_beacon_at_);
 }
 
-// --- requests and replies
-// --------------------------------------------------------------------------------------------
+// requests and replies
 
 std::vector<std::pair<Envelope, Request>> Subscription::take_requests(MonoTime now,
                                                                       std::uint64_t& next_id) {

@@ -1,4 +1,4 @@
-// Counts events by type in a view of its own, each exactly once, for ten seconds.
+// Counts events by type in a view of its own, each exactly once, until Enter is pressed.
 #include "common/client/consumer.h"
 
 #include <cstdio>
@@ -24,8 +24,11 @@ int main() {
   const auto at = endpoints_for(*topology, "a", *topology->owner_of("events"));
   const auto lock = StateLock::take(".run/counter");  // one process owns the folder
   CountByType handler;
-  const auto consumer = Consumer::open({.name = "counter", .state_dir = ".run/counter",
-      .links = {{at->control, at->broadcast, {{"events", {}}}}}, .on_progress = {}}, handler);
+  const auto consumer = Consumer::open({.name = "counter",
+                                        .state_dir = ".run/counter",
+                                        .links = {{at->control, at->broadcast, {{"events", {}}}}},
+                                        .on_progress = {}},
+                                       handler);
   (*consumer)->start();
-  std::this_thread::sleep_for(std::chrono::seconds(10));
+  std::getchar();  // until Enter
 }

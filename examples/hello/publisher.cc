@@ -12,7 +12,11 @@ int main() {
   const auto at = endpoints_for(*topology, "a", *topology->owner_of("events"));
   const auto publisher = Publisher::connect(
       {.ingest = at->ingest, .control = at->control, .stream = "events", .source = "shop"});
-  Event event{.type = "order.placed", .subject = "order-1", .data = "\xa5" "hello"};  // msgpack
+  Event event{.type = "order.placed",
+              .subject = "order-1",
+              .data =
+                  "\xa5"
+                  "hello"};                         // msgpack
   const auto taken = (*publisher)->publish(event);  // never waits
   const auto durable = (*publisher)->flush(std::chrono::seconds(5));
   if (!taken || !durable) {
