@@ -18,7 +18,7 @@ namespace forebay::test {
 
 class ScriptedSidecar {
  public:
-  /// Messages to send back, each an envelope id, a reply, and a second frame if it is not empty.
+  /// A message to send back; the payload is a second frame, if not empty or the reply has one.
   struct Answer {
     std::uint64_t id;
     Reply reply;
@@ -49,7 +49,8 @@ class ScriptedSidecar {
           std::vector<Message> message;
           message.push_back((*frames)[0].share());
           message.emplace_back(std::string_view(encode(Envelope{answer.id, {}}, answer.reply)));
-          if (!answer.payload.empty()) message.emplace_back(std::string_view(answer.payload));
+          if (std::holds_alternative<Batches>(answer.reply) || !answer.payload.empty())
+            message.emplace_back(std::string_view(answer.payload));
           static_cast<void>(router_.send(message));
         }
       }

@@ -50,14 +50,14 @@ TEST_CASE("WhatIsNotWellStandsInTheLastColumn") {
   Alerts alerts;
   alerts.lag_events = 5;
   alerts.lag_age = 1s;
-  auto late = answer(100u, {consumer("a", 7, "DIVERGED", 3)});
+  auto late = answer(100u, Json::array({consumer("a", 7, "DIVERGED", 3u)}));
   late.ages[{"stock", "a"}] = 2s;
   CHECK(status_rows({late}, alerts)[1].back() == "! diverged, lag, old, lost");
   auto silent = consumer("a", 0, "live");
   silent["heard_ms"] = 65'000u;
-  CHECK(status_rows({answer(100u, {silent})}, alerts)[1].back() == "! silent 65.0s");
+  CHECK(status_rows({answer(100u, Json::array({silent}))}, alerts)[1].back() == "! silent 65.0s");
   silent["heard_ms"] = nullptr;
-  CHECK(status_rows({answer(100u, {silent})}, alerts)[1].back() == "! not heard of");
+  CHECK(status_rows({answer(100u, Json::array({silent}))}, alerts)[1].back() == "! not heard of");
   auto full = answer(100u);
   (*full.report)["full"] = true;
   CHECK(status_rows({full}, alerts)[1].back() == "! full");
