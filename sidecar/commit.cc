@@ -46,7 +46,7 @@ class Round {
     FOREBAY_INVARIANT(record.epoch == work.epoch);
     record.departed = false;
     record.time = now_;
-    registrations_.push_back({work.peer, work.id, work.stream});
+    registrations_.push_back({work.peer, work.id, work.stream, work.instance});
     return {};
   }
 
@@ -107,6 +107,16 @@ class Round {
     for (const Registration& registration : registrations_) {
       const auto& record = producers_[registration.id];
       if (!record) continue;  // said goodbye in the same transaction
+      if (record->instance != registration.instance) {
+        // Two registered in one transaction: the epoch is the later one's alone. The other may
+        // try again; if it had an epoch before, it then learns that it is fenced.
+        outcome_.answers.push_back(
+            {registration.peer,
+             ErrorReply{ErrorCode::kUnavailable,
+                        "another instance of this producer registered at the same moment"},
+             {}});
+        continue;
+      }
       outcome_.registered.emplace_back(registration.id, *record);
       outcome_.answers.push_back(
           {registration.peer,
@@ -123,6 +133,7 @@ class Round {
     Peer peer;
     ProducerId id;
     StreamIndex stream;
+    InstanceId instance;
   };
 
   /// The producer as this transaction leaves it so far; nullptr if there is none.

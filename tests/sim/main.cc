@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -27,7 +28,7 @@ int main() {
   if (::access("/dev/shm", W_OK) == 0) ::setenv("TMPDIR", "/dev/shm", 0);
   const std::uint64_t seeds = number_from("FOREBAY_SIM_SEEDS", 300);
   const std::uint64_t first = number_from("FOREBAY_SIM_FIRST", 1);
-  std::uint64_t failed = 0, events = 0, lost = 0;
+  std::uint64_t failed = 0, events = 0, lost = 0, slowest_ms = 0;
   std::map<std::string, std::uint64_t> faults;
   for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
     try {
@@ -37,6 +38,7 @@ int main() {
       const auto tally = world.run();
       events += tally.events;
       lost += tally.lost;
+      slowest_ms = std::max(slowest_ms, tally.healed_ms);
       for (const auto& [fault, times] : tally.faults) faults[fault] += times;
     } catch (const std::exception& failure) {
       ++failed;
@@ -46,9 +48,12 @@ int main() {
       if (failed == 10) break;
     }
   }
-  std::printf("%llu seeds, %llu failed, %llu events, %llu lost to trimming\n",
-              static_cast<unsigned long long>(seeds), static_cast<unsigned long long>(failed),
-              static_cast<unsigned long long>(events), static_cast<unsigned long long>(lost));
+  std::printf(
+      "%llu seeds, %llu failed, %llu events, %llu lost to trimming, right again in %llu ms at "
+      "most\n",
+      static_cast<unsigned long long>(seeds), static_cast<unsigned long long>(failed),
+      static_cast<unsigned long long>(events), static_cast<unsigned long long>(lost),
+      static_cast<unsigned long long>(slowest_ms));
   for (const auto& [fault, times] : faults)
     std::printf("  %s: %llu\n", fault.c_str(), static_cast<unsigned long long>(times));
   return failed == 0 ? 0 : 1;
