@@ -10,8 +10,15 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.footer("forebay VERB --help shows a verb's options and examples.");
   forebay::Globals globals;
+  forebay::add_publish_verb(app, globals);
+  forebay::add_query_verb(app, globals);
+  forebay::add_status_verb(app, globals);
+  forebay::add_tail_verb(app, globals);
   forebay::add_topology_verb(app, globals);
   forebay::add_up_verb(app, globals);
+  forebay::add_replay_verb(app, globals);
+  forebay::add_rebuild_verb(app, globals);
+  forebay::add_consumers_verb(app, globals);
   try {
     app.parse(argc, argv);
     return globals.run();

@@ -56,7 +56,14 @@ void notice(const std::string& text);
 /// kExitFailed.
 [[nodiscard]] int exit_with(const Error& error);
 
+void add_publish_verb(CLI::App& app, Globals& globals);
+void add_query_verb(CLI::App& app, Globals& globals);
+void add_status_verb(CLI::App& app, Globals& globals);
+void add_tail_verb(CLI::App& app, Globals& globals);
 void add_topology_verb(CLI::App& app, Globals& globals);
 void add_up_verb(CLI::App& app, Globals& globals);
+void add_replay_verb(CLI::App& app, Globals& globals);
+void add_rebuild_verb(CLI::App& app, Globals& globals);
+void add_consumers_verb(CLI::App& app, Globals& globals);
 
 }  // namespace forebay

@@ -34,9 +34,12 @@ function(forebay_library folder)
   target_link_libraries(${target} PUBLIC ${ARG_LINKS})
 endfunction()
 
-# forebay_program(NAME FOLDER): FOLDER/main.cc, linked to the library of the same folder.
+# forebay_program(NAME FOLDER): FOLDER/main.cc, linked to the library of the same folder. The target `programs` is all
+# of them, and nothing of the tests.
+add_custom_target(programs)
 function(forebay_program name folder)
   add_executable(${name} ${CMAKE_SOURCE_DIR}/${folder}/main.cc)
   forebay_uses(${name} ${folder})
   target_compile_definitions(${name} PRIVATE FOREBAY_VERSION="${PROJECT_VERSION}")
+  add_dependencies(programs ${name})
 endfunction()

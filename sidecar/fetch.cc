@@ -94,7 +94,7 @@ Result<Outgoing> serve_fetch(const Log& log, const Peer& peer, const Fetch& requ
                       std::nullopt};
   if (request.from == stream->next) {
     gathering.diverged = request.checksum != 0 && request.checksum != stream->last_checksum;
-  } else {
+  } else if (request.from != request.to) {
     const auto scanned =
         snapshot.scan(*index, request.from, [&](const auto& stored) { return gathering(stored); });
     if (!scanned) return fail(scanned.error());

@@ -1,10 +1,12 @@
 // Between the ingest thread, which takes requests off the control socket, and the fetch thread,
-// which reads the log. Bounded: so many per peer, so many in all.
+// which reads the log. Bounded: so many per peer, so many in all. A fetch is under way until its
+// reply has left, so that a peer that asks and does not read holds no more than that.
 #pragma once
 
 #include <condition_variable>
 #include <deque>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -21,16 +23,30 @@ class FetchQueue {
   struct Request {
     Peer peer;
     std::variant<Fetch, Find> body;
+    std::shared_ptr<const void> slot = {};
   };
+
+  /// A place among the peer's long replies, for Outgoing::slot; nullptr if it has as many as it
+  /// may.
+  [[nodiscard]] std::shared_ptr<const void> take_slot(const std::string& route) {
+    const std::lock_guard hold(under_way_->mutex);
+    std::size_t& count = under_way_->by_route[route];
+    // One more than promised: ZeroMQ lets go of a reply a moment after the peer has all of it.
+    if (count > limits::kFetchesInFlightPerPeerMax) return nullptr;
+    ++count;
+    return {under_way_.get(), [under_way = under_way_, route](const void*) {
+              const std::lock_guard hold_again(under_way->mutex);
+              const auto found = under_way->by_route.find(route);
+              if (--found->second == 0) under_way->by_route.erase(found);
+            }};
+  }
 
   /// False if the peer, or the queue, has as many under way as it may.
   [[nodiscard]] bool push(Request request) {
     const std::lock_guard hold(mutex_);
-    std::size_t& under_way = per_peer_[request.peer.route];
-    if (under_way >= limits::kFetchesInFlightPerPeerMax ||
-        requests_.size() >= limits::kFetchQueueMax)
-      return false;
-    ++under_way;
+    if (requests_.size() >= limits::kFetchQueueMax) return false;
+    request.slot = take_slot(request.peer.route);
+    if (!request.slot) return false;
     requests_.push_back(std::move(request));
     arrived_.notify_one();
     return true;
@@ -46,13 +62,9 @@ class FetchQueue {
     return request;
   }
 
-  /// The request of `peer` that was taken is answered.
-  void done(const Peer& peer, Outgoing reply) {
-    {
-      const std::lock_guard hold(mutex_);
-      const auto found = per_peer_.find(peer.route);
-      if (found != per_peer_.end() && --found->second == 0) per_peer_.erase(found);
-    }
+  /// The request that was taken is answered.
+  void done(Request request, Outgoing reply) {
+    reply.slot = std::move(request.slot);
     replies_.post(std::move(reply));
   }
 
@@ -66,10 +78,16 @@ class FetchQueue {
   }
 
  private:
+  /// Shared with each slot: ZeroMQ may hold a reply for longer than there is a queue.
+  struct UnderWay {
+    std::mutex mutex;
+    std::map<std::string, std::size_t> by_route;
+  };
+
   std::mutex mutex_;
   std::condition_variable arrived_;
   std::deque<Request> requests_;
-  std::map<std::string, std::size_t> per_peer_;
+  std::shared_ptr<UnderWay> under_way_ = std::make_shared<UnderWay>();
   Mailbox<Outgoing> replies_;
   bool stopped_ = false;
 };

@@ -7,6 +7,7 @@
 
 #include "common/base/limits.h"
 #include "common/base/mailbox.h"
+#include "common/event/batch_layout.h"
 #include "common/service/notify.h"
 #include "common/wire/transport.h"
 #include "sidecar/broadcast.h"
@@ -44,6 +45,9 @@ class Service {
         pub_(context_, SocketKind::kPub, limits::kBroadcastHighWaterMessages) {}
 
   Result<void> bind() {
+    pull_.limit_frames(batch_layout::kHeaderBytes + limits::kBatchPayloadBytesMax);
+    router_.limit_frames(limits::kControlFrameBytesMax);
+    pub_.limit_frames(limits::kSubscriptionFrameBytesMax);
     for (const auto& [socket, endpoints] : {std::pair{&pull_, &options_.endpoints.ingest},
                                             std::pair{&router_, &options_.endpoints.control},
                                             std::pair{&pub_, &options_.endpoints.broadcast}}) {
@@ -94,7 +98,7 @@ class Service {
     outcomes_.post({});  // wakes the ingest thread
   }
 
-  // --- ingest thread ---
+  // ingest thread
 
   void ingest_loop(StopSignals& signals) {
     Poller poller;
@@ -110,7 +114,7 @@ class Service {
       if (poller.readable(stop) && signals.arrived()) break;
       if (poller.readable(outcomes)) take_outcomes();
       if (poller.readable(replies)) {
-        for (Outgoing& reply : fetches_.replies().take()) send(reply);
+        for (Outgoing& reply : fetches_.replies().take()) send(std::move(reply));
       }
       if (poller.readable(control)) take_requests();
       if (poller.readable(batches)) take_batches();
@@ -129,7 +133,7 @@ class Service {
     while (bytes < limits::kCommitBytesMax) {
       auto frame = pull_.receive_single();
       if (!frame) return;
-      bytes += frame->size() + 1;
+      bytes += std::max(frame->size(), limits::kIngestCostBytesMin);
       ingest_.on_batch(std::move(*frame));
     }
   }
@@ -169,19 +173,22 @@ class Service {
   void on_request(const Peer& peer, const Fetch& request) { queue_fetch({peer, request}); }
   void on_request(const Peer& peer, const Find& request) { queue_fetch({peer, request}); }
   void on_request(const Peer& peer, const StatusRequest&) {
+    auto slot = fetches_.take_slot(peer.route);  // a report may be long
+    if (!slot) return refuse_unavailable(peer);
     const auto report = status_report(options_.name, log_.boot(), log_, ingest_, consumers_, full_);
     if (!report) return fail_all(report.error());
-    send({peer, StatusReport{*report}, {}});
+    send({peer, StatusReport{*report}, {}, std::move(slot)});
   }
 
   void queue_fetch(FetchQueue::Request request) {
     const Peer peer = request.peer;
-    if (!fetches_.push(std::move(request))) {
-      send({peer,
-            ErrorReply{ErrorCode::kUnavailable,
-                       "too many fetches are under way: wait for their replies"},
-            {}});
-    }
+    if (!fetches_.push(std::move(request))) refuse_unavailable(peer);
+  }
+
+  void refuse_unavailable(const Peer& peer) {
+    send({peer,
+          ErrorReply{ErrorCode::kUnavailable, "too many replies are under way: read them first"},
+          {}});
   }
 
   /// Work goes to the commit thread, unless it discards everything just now: then the outcome that
@@ -220,17 +227,24 @@ class Service {
 
   /// A peer that is gone or does not read loses the message: it asks again, or its window is
   /// resent.
-  void send(const Outgoing& message) {
+  void send(Outgoing message) {
+    struct Held {
+      std::string bytes;
+      std::shared_ptr<const void> slot;
+    };
+    const auto frame = [&](std::string bytes) {
+      const auto held = std::make_shared<Held>(Held{std::move(bytes), message.slot});
+      return Message(std::shared_ptr<const std::string>(held, &held->bytes));
+    };
     std::vector<Message> frames;
     frames.emplace_back(std::string_view(message.peer.route));
-    frames.emplace_back(
-        std::string_view(encode({message.peer.request, log_.boot()}, message.reply)));
+    frames.push_back(frame(encode({message.peer.request, log_.boot()}, message.reply)));
     if (std::holds_alternative<Batches>(message.reply))
-      frames.emplace_back(std::string_view(message.batches));
+      frames.push_back(frame(std::move(message.batches)));
     if (router_.send(frames) != SendResult::kSent) ingest_.count_refused("unsendable");
   }
 
-  // --- commit thread ---
+  // commit thread
 
   void commit_loop() {
     Committer committer(log_, clock_);
@@ -257,7 +271,7 @@ class Service {
     }
   }
 
-  // --- broadcast thread ---
+  // broadcast thread
 
   void broadcast_loop() {
     std::vector<StreamRecord> streams;
@@ -299,14 +313,14 @@ class Service {
     static_cast<void>(pub_.send(frames));  // PUB drops for whoever is slow; the log is the truth
   }
 
-  // --- fetch thread ---
+  // fetch thread
 
   void fetch_loop() {
     while (auto request = fetches_.take()) {
       auto reply =
           std::visit([&](const auto& body) { return serve(request->peer, body); }, request->body);
       if (!reply) return fail_all(reply.error());
-      fetches_.done(request->peer, std::move(*reply));
+      fetches_.done(std::move(*request), std::move(*reply));
     }
   }
   Result<Outgoing> serve(const Peer& peer, const Fetch& request) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <variant>
 #include <vector>
@@ -22,11 +23,13 @@ struct Peer {
   std::uint64_t request = 0;
 };
 
-/// A message to a peer; `batches` is the second frame of a fetch reply.
+/// A message to a peer; `batches` is the second frame of a fetch reply. `slot` is the peer's place
+/// among the long replies under way, given back once the peer's connection has taken this one.
 struct Outgoing {
   Peer peer;
   Reply reply;
   std::string batches;
+  std::shared_ptr<const void> slot = {};
 };
 
 struct BatchWork {

@@ -40,6 +40,8 @@ Result<std::string> from_base64(std::string_view text) {
       if (digit == std::string_view::npos) return bad();
       group = group << 6 | static_cast<std::uint32_t>(digit);
     }
+    // Bits past the last byte are zero, so that no two texts mean the same.
+    if ((group & ((1u << 8 * padding) - 1)) != 0) return bad();
     for (std::size_t k = 0; k < 3 - padding; ++k) {
       out.push_back(static_cast<char>(group >> (16 - 8 * k) & 255));
     }

@@ -9,7 +9,7 @@
 namespace forebay {
 
 [[nodiscard]] std::string to_base64(std::string_view bytes);
-/// kBadInput for anything but padded base64.
+/// kBadInput for anything but what to_base64 gives.
 [[nodiscard]] Result<std::string> from_base64(std::string_view text);
 
 }  // namespace forebay

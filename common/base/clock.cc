@@ -46,11 +46,13 @@ bool SystemClock::synchronised() const {
 }
 
 std::string to_rfc3339(WallTime time) {
-  const sys_days day = floor<days>(time);
+  // Down to seconds first: the day of the earliest times begins before what nanoseconds reach.
+  const auto whole = floor<std::chrono::seconds>(time);
+  const sys_days day = floor<days>(whole);
   const year_month_day date{day};
-  const std::int64_t ns_of_day = (time - day).count();
-  const std::int64_t seconds = ns_of_day / 1'000'000'000;
-  const std::int64_t fraction = ns_of_day % 1'000'000'000;
+  const std::int64_t seconds = (whole - day).count();
+  std::int64_t fraction = unix_ns(time) % 1'000'000'000;
+  if (fraction < 0) fraction += 1'000'000'000;
   char text[64];
   int length = std::snprintf(text, sizeof text, "%04d-%02u-%02uT%02d:%02d:%02d",
                              static_cast<int>(date.year()), static_cast<unsigned>(date.month()),

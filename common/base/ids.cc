@@ -52,7 +52,8 @@ Result<RandomId<Tag>> RandomId<Tag>::from_hex(std::string_view text) {
     if (sound) id.bytes[i] = static_cast<char>(high * 16 + low);
   }
   if (!sound) {
-    return fail(ErrorCode::kBadInput, "'" + std::string(text) + "' is not an id of 32 hex digits");
+    return fail(ErrorCode::kBadInput,
+                "'" + std::string(text.substr(0, 64)) + "' is not an id of 32 hex digits");
   }
   return id;
 }
@@ -68,8 +69,8 @@ std::string Position::token() const {
 Result<Position> Position::from_token(std::string_view token) {
   const auto colon = token.find(':');
   const auto bad = [&] {
-    return fail(ErrorCode::kBadInput,
-                "'" + std::string(token) + "' is not a token: expected <32 hex digits>:<sequence>");
+    return fail(ErrorCode::kBadInput, "'" + std::string(token.substr(0, 64)) +
+                                          "' is not a token: expected <32 hex digits>:<sequence>");
   };
   if (colon == std::string_view::npos) return bad();
   auto incarnation = Incarnation::from_hex(token.substr(0, colon));

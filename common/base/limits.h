@@ -26,8 +26,11 @@ inline constexpr int kMsgpackDepthMax = 16;
 
 // Frames on any socket.
 inline constexpr std::size_t kFrameBytesMax = 8 << 20;
-inline constexpr std::size_t kControlBytesMax =
-    16 << 10;  // a control message other than a fetch reply
+inline constexpr std::size_t kControlBytesMax = 16 << 10;  // a request
+inline constexpr std::size_t kControlFrameBytesMax =
+    64 << 10;  // a longer one is not even answered: it goes with its connection
+inline constexpr std::size_t kSubscriptionFrameBytesMax =
+    1 << 10;  // into PUB, which keeps each subscription's bytes; a handshake has less, too
 inline constexpr std::size_t kFetchReplyBytesMax = 4 << 20;
 inline constexpr std::size_t kFetchReplyBytesDefault = 1 << 20;
 inline constexpr std::size_t kIpcPathBytesMax = 107;
@@ -64,6 +67,8 @@ inline constexpr seconds kCursorCommitInterval{10};  // reports wait for another
 inline constexpr std::size_t kCommitQueueBytesMax = 32
                                                     << 20;  // ingested, not yet taken into a commit
 inline constexpr std::size_t kCommitBytesMax = 8 << 20;     // batches of one transaction
+inline constexpr std::size_t kIngestCostBytesMin =
+    1 << 10;  // of the smallest frame, so that many of them do not keep control waiting
 inline constexpr std::size_t kFetchesInFlightPerPeerMax = 4;
 inline constexpr std::size_t kFetchQueueMax = 1024;
 inline constexpr milliseconds kLivenessInterval{100};     // how often ingest tells what it heard
@@ -73,6 +78,8 @@ inline constexpr milliseconds kBeaconPromise{250};  // design promise: a moving 
 inline constexpr std::size_t kBeaconProducersMax = 16;
 
 // Log and stores.
+inline constexpr std::size_t kCommitOverheadBytes =
+    1 << 20;  // records and tree paths that a commit dirties beside its batches
 inline constexpr std::size_t kLogMapBytes = std::size_t{512} << 30;
 inline constexpr std::size_t kStoreMapBytes = std::size_t{64} << 30;
 inline constexpr std::size_t kFileStepBytes = 64 << 20;  // the file is extended ahead in such steps
@@ -86,8 +93,10 @@ inline constexpr std::size_t kApplyGroupBytesMax = 4 << 20;
 inline constexpr milliseconds kFetchTimeout{2000};
 inline constexpr milliseconds kPollInterval{500};  // while a beacon is overdue
 inline constexpr milliseconds kCursorReportInterval{1000};
+inline constexpr seconds kCommandTimeout{10};  // for the consumer's thread to take a command
 inline constexpr std::size_t kLiveBufferBytesMax = 8 << 20;
-inline constexpr std::size_t kFailedRecordBytesMax = 1 << 20;
+inline constexpr std::size_t kFailedReasonBytesMax = 1024;
+inline constexpr std::size_t kFailedListMax = 1000;
 
 // Topology (docs/topology.md).
 inline constexpr std::size_t kTopologyBytesMax = 1 << 20;
@@ -98,6 +107,25 @@ inline constexpr std::uint64_t kAlertLagEventsDefault = 10'000;
 inline constexpr seconds kAlertLagAgeDefault{5};
 inline constexpr seconds kAlertBeaconSilentDefault{1};
 inline constexpr seconds kAlertProducerSilentDefault{3};
+
+// Files of lines (line_source.h).
+inline constexpr std::size_t kLineBytesMax = 2 * kEventBytesMax;  // JSON is wordier than msgpack
+inline constexpr std::size_t kLineBytesShown = 4096;  // what is kept of a line longer than that
+inline constexpr std::size_t kFileReadBytes = 256 << 10;
+inline constexpr milliseconds kFollowPollInterval{1000};  // should inotify miss something
+inline constexpr std::size_t kLinesPerStep = 256;
+inline constexpr milliseconds kStopFlushTimeout{2000};  // what a stopping feed waits to get on disk
+
+// The command line.
+inline constexpr milliseconds kRequestTimeout{5000};  // one answer of a sidecar
+inline constexpr milliseconds kStatusTimeout{1000};   // the same for `status`
+inline constexpr milliseconds kStatusSampleGap{300};  // between the two samples of a rate
+inline constexpr milliseconds kStatusWatchInterval{1000};
+inline constexpr milliseconds kConsumerSilent{5000};  // without a report: shown as unhealthy
+inline constexpr milliseconds kProgressAfter{1000};
+inline constexpr milliseconds kProgressInterval{200};
+inline constexpr std::size_t kQueriesInFlight = 64;
+inline constexpr milliseconds kQueryGrace{2000};  // past a query's own timeout
 
 // Supervision by `forebay up`.
 inline constexpr milliseconds kRestartDelayMin{100};
@@ -123,6 +151,8 @@ inline constexpr std::size_t kQueryAtLeastStreamsMax = 64;
 inline constexpr std::size_t kQueryIdBytesMax = 256;
 inline constexpr milliseconds kQueryTimeoutDefault{1000};
 inline constexpr milliseconds kQueryTimeoutMax{600'000};
+inline constexpr milliseconds kQueryDeadlineStep{5};
+inline constexpr std::size_t kQueriesWaitingMax = 10'000;  // for their at_least
 
 static_assert(3 * (kSourcingNameBytesMax + 1) <= kStoreKeyBytesMax,
               "a lane's key holds three names");
@@ -132,6 +162,7 @@ static_assert(kEventBytesMax + kSharedBytesMax + 64 <= kBatchPayloadBytesMax);
 static_assert(kBatchPayloadBytesMax + 4096 <= kFrameBytesMax);
 static_assert(kFetchReplyBytesMax + kBatchPayloadBytesMax + 4096 <= kFrameBytesMax,
               "a reply holds at least one batch past its byte limit");
+static_assert(kControlBytesMax < kControlFrameBytesMax);
 static_assert(kBeaconInterval < kBeaconPromise);
 static_assert(kCommitBytesMax >= kBatchPayloadBytesMax);
 static_assert(kCommitQueueBytesMax > kCommitBytesMax);

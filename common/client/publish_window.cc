@@ -48,8 +48,7 @@ void PublishWindow::register_again(std::string_view why) {
   request_due_ = MonoTime{};
 }
 
-// --- the application's side
-// ------------------------------------------------------------------------------------------
+// the application's side
 
 Result<Admission> PublishWindow::publish(const Event& event, WallTime now,
                                          std::optional<ProducerSequence> sequence) {
@@ -91,8 +90,7 @@ void PublishWindow::close_batch() {
   entries_.push_back(std::move(entry));
 }
 
-// --- the network's side
-// ----------------------------------------------------------------------------------------------
+// the network's side
 
 std::vector<Request> PublishWindow::take_requests(MonoTime now) {
   std::vector<Request> due;

@@ -4,9 +4,9 @@
 //
 //   state        leaves it
 //   REGISTERING  → ACTIVE on `registered`; → FAILED if the sidecar refuses for good
-//   ACTIVE       → REGISTERING on a new boot id, `unregistered` or `diverged`; → HOLDING on `full`;
-//   → FAILED on `fenced`
-//                or `bad_sequence`
+//   ACTIVE       → REGISTERING on a new boot id, `unregistered` or `diverged`
+//                → HOLDING on `full`
+//                → FAILED on `fenced` or `bad_sequence`
 //   HOLDING      → ACTIVE when it is time to try again; → REGISTERING, FAILED as above
 //   FAILED       final; what is unacknowledged stays unacknowledged, and says so
 //
@@ -62,7 +62,7 @@ class PublishWindow {
   /// kBadInput if the source is too long.
   [[nodiscard]] static Result<PublishWindow> make(Options options, const InstanceId& instance);
 
-  // --- the application's side ---
+  // the application's side
   /// Encodes the event into the open batch. `sequence`: the producer's own numbering, for all of
   /// its events or none; none: the next after the last. kBadInput for an unsound event,
   /// kBadSequence for a number that does not follow; the error of FAILED.
@@ -79,7 +79,7 @@ class PublishWindow {
   /// Whether an answer to the registration came, ever; `acknowledged` then tells where to resume.
   [[nodiscard]] bool was_registered() const { return producer_.value != 0; }
 
-  // --- the network's side ---
+  // the network's side
   void on_reply(const ReplyMessage& message, MonoTime now);
   /// Control messages that are due: registration, keep-alive.
   [[nodiscard]] std::vector<Request> take_requests(MonoTime now);

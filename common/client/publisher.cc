@@ -111,8 +111,13 @@ Acknowledgement Publisher::acknowledged() const {
   return window_.acknowledged();
 }
 
-// --- its thread
-// ------------------------------------------------------------------------------------------------------
+std::optional<Error> Publisher::failure() const {
+  const std::lock_guard hold(mutex_);
+  if (window_.state() != PublishWindow::State::kFailed) return std::nullopt;
+  return window_.error();
+}
+
+// its thread
 
 void Publisher::run() {
   Poller poller;

@@ -67,6 +67,9 @@ class Publisher {
   /// What is on disk by now.
   [[nodiscard]] Acknowledgement acknowledged() const;
 
+  /// Why it has failed for good, if it has: what tells such an error from one of a single event.
+  [[nodiscard]] std::optional<Error> failure() const;
+
  private:
   Publisher(Options options, PublishWindow window);
   void run();

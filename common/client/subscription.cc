@@ -32,7 +32,10 @@ Subscription::Subscription(std::string stream, std::string consumer, std::option
       consumer_(std::move(consumer)),
       start_(std::move(start)),
       has_cursor_(cursor.has_value()),
-      cursor_(cursor.value_or(Cursor{})) {}
+      cursor_(cursor.value_or(Cursor{})),
+      registered_(consumer_.empty()) {
+  FOREBAY_INVARIANT(has_cursor_ || !consumer_.empty());
+}
 
 void Subscription::begin_diverged() { state_ = State::kDiverged; }
 
@@ -53,8 +56,7 @@ void Subscription::diverge(std::string reason) {
   deliveries_.push_back(Divergence{std::move(reason)});
 }
 
-// --- deliveries
-// ------------------------------------------------------------------------------------------------------
+// deliveries
 
 std::optional<Subscription::Delivery> Subscription::next_delivery() {
   if (deliveries_.empty()) return std::nullopt;
@@ -90,8 +92,7 @@ void Subscription::hear_head(Sequence head, MonoTime now) {
   if (has_cursor_ && cursor_.sequence >= head) covered_ = now;
 }
 
-// --- broadcasts
-// ------------------------------------------------------------------------------------------------------
+// broadcasts
 
 void Subscription::on_broadcast(Message body, MonoTime now) {
   if (is_beacon(body.view())) {
@@ -177,7 +178,7 @@ void Subscription::on_boot(const BootId& boot) {
   if (boot == boot_) return;
   const bool first = boot_.none();
   boot_ = boot;
-  registered_ = false;
+  registered_ = consumer_.empty();
   request_due_ = not_before_ = MonoTime{};
   fetch_id_ = 0;
   // What waits here is of the run before; the log tells what became of it.
@@ -220,8 +221,7 @@ milliseconds Subscription::producer_silence(MonoTime now) const {
          std::chrono::duration_cast<milliseconds>(now - last_beacon_at_);
 }
 
-// --- requests and replies
-// --------------------------------------------------------------------------------------------
+// requests and replies
 
 std::vector<std::pair<Envelope, Request>> Subscription::take_requests(MonoTime now,
                                                                       std::uint64_t& next_id) {

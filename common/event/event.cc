@@ -1,5 +1,8 @@
 #include "common/event/event.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "common/event/msgpack_cursor.h"
 
 namespace forebay {
@@ -25,32 +28,40 @@ void for_each_attribute(std::string_view encoded, const Visit& visit) {
   }
 }
 
-std::optional<std::string_view> find_text(std::string_view encoded, std::string_view wanted) {
+/// The encoded value of an attribute.
+std::optional<std::string_view> find_attribute(std::string_view encoded, std::string_view wanted) {
   MsgpackCursor cursor(encoded);
   const auto entries = cursor.map();
   for (std::size_t i = 0; entries && i < *entries; ++i) {
     const auto name = cursor.text();
-    if (!name) return std::nullopt;
-    if (*name == wanted) return cursor.text();
-    if (!cursor.any()) return std::nullopt;
+    const std::size_t value_at = cursor.offset();
+    if (!name || (!cursor.text() && !cursor.integer() && !cursor.boolean())) return std::nullopt;
+    if (*name == wanted) return encoded.substr(value_at, cursor.offset() - value_at);
   }
   return std::nullopt;
 }
 
 }  // namespace
 
+bool is_event_field(std::string_view name) {
+  constexpr std::string_view kFields[] = {"specversion", "type", "subject",
+                                          "time",        "data", "data_base64"};
+  return std::find(std::begin(kFields), std::end(kFields), name) != std::end(kFields);
+}
+
 std::optional<std::string_view> EventView::text_attribute(std::string_view name) const {
-  if (const auto own = find_text(attributes, name)) return own;
-  return find_text(shared, name);
+  auto value = find_attribute(attributes, name);
+  if (!value) value = find_attribute(shared, name);
+  return value ? MsgpackCursor(*value).text() : std::nullopt;
 }
 
 Attributes EventView::all_attributes() const {
   Attributes all;
   const auto insert = [&](std::string_view name, AttributeValue value) {
-    all.insert_or_assign(std::string(name), std::move(value));
+    all.emplace(name, std::move(value));  // the first of a name stays: the event's own
   };
-  for_each_attribute(shared, insert);
   for_each_attribute(attributes, insert);
+  for_each_attribute(shared, insert);
   return all;
 }
 

@@ -22,6 +22,10 @@ namespace forebay {
 using AttributeValue = std::variant<std::string, std::int64_t, bool>;
 using Attributes = std::map<std::string, AttributeValue, std::less<>>;
 
+/// Whether an event in JSON has a member `name` that is no attribute (type, subject, time, data,
+/// …): no attribute may be called so.
+[[nodiscard]] bool is_event_field(std::string_view name);
+
 struct Event {
   std::string type;              // noun.verb-past, 1 to 4,096 bytes
   std::string subject;           // what it is about; empty: none

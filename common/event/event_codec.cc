@@ -16,6 +16,23 @@ Result<void> check_text(std::string_view name, std::string_view value) {
   return {};
 }
 
+Result<void> check_attribute(const std::string& name, const AttributeValue& value) {
+  if (auto sound = check_text("an attribute's name", name); !sound) return sound;
+  if (is_event_field(name)) {
+    return fail(ErrorCode::kBadInput, "\"" + name + "\" is a field of the event, not an attribute");
+  }
+  const auto* text = std::get_if<std::string>(&value);
+  if (text == nullptr && (name == "id" || name == "source")) {
+    return fail(ErrorCode::kBadInput, "attribute " + name + " is not text");
+  }
+  if (text != nullptr && text->size() > limits::kAttributeBytesMax) {
+    return fail(ErrorCode::kBadInput, "attribute " + name + " has " + std::to_string(text->size()) +
+                                          " bytes; it may have 0 to " +
+                                          std::to_string(limits::kAttributeBytesMax));
+  }
+  return {};
+}
+
 Result<void> pack_attributes(MsgpackPacker& pack, const Attributes& attributes) {
   if (attributes.size() > limits::kAttributesMax) {
     return fail(ErrorCode::kBadInput, std::to_string(attributes.size()) +
@@ -24,10 +41,9 @@ Result<void> pack_attributes(MsgpackPacker& pack, const Attributes& attributes) 
   }
   pack.pack_map(static_cast<std::uint32_t>(attributes.size()));
   for (const auto& [name, value] : attributes) {
-    if (auto sound = check_text("an attribute's name", name); !sound) return sound;
+    if (auto sound = check_attribute(name, value); !sound) return sound;
     pack_text(pack, name);
     if (const auto* text = std::get_if<std::string>(&value)) {
-      if (text->size() > limits::kAttributeBytesMax) return check_text("attribute " + name, *text);
       pack_text(pack, *text);
     } else if (const auto* number = std::get_if<std::int64_t>(&value)) {
       pack.pack_int64(*number);
@@ -140,14 +156,19 @@ Result<std::string> encode_attributes(const Attributes& attributes) {
   MsgpackOut out{bytes};
   MsgpackPacker pack(out);
   if (auto packed = pack_attributes(pack, attributes); !packed) return fail(packed.error());
+  if (bytes.size() > limits::kSharedBytesMax) {
+    return fail(ErrorCode::kBadInput, "shared attributes of " + std::to_string(bytes.size()) +
+                                          " bytes; the limit is " +
+                                          std::to_string(limits::kSharedBytesMax));
+  }
   return bytes;
 }
 
 Result<void> check_attributes(std::string_view encoded) {
   MsgpackCursor cursor(encoded);
-  if (!skip_attributes(cursor) || !cursor.at_end()) {
+  if (encoded.size() > limits::kSharedBytesMax || !skip_attributes(cursor) || !cursor.at_end()) {
     return fail(ErrorCode::kBadInput,
-                "shared attributes are not a map of text to text, int or bool");
+                "shared attributes are not a map of text to text, int or bool within the limits");
   }
   return {};
 }

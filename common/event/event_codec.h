@@ -21,10 +21,11 @@ namespace forebay {
 /// grammar has it.
 [[nodiscard]] Result<EventView> decode_event(std::string_view encoded, std::string_view shared);
 
-/// The msgpack map of `attributes`; kBadInput if it breaks the limits.
+/// The msgpack map of the attributes that a batch's events share; kBadInput if it breaks the
+/// limits.
 [[nodiscard]] Result<std::string> encode_attributes(const Attributes& attributes);
 
-/// kBadInput unless `encoded` is a map of the form above.
+/// kBadInput unless `encoded` is such a map.
 [[nodiscard]] Result<void> check_attributes(std::string_view encoded);
 
 }  // namespace forebay

@@ -110,6 +110,7 @@ Result<std::string> event_to_json(const EventView& event, const BatchHeader& bat
   if (!event.subject.empty()) json["subject"] = event.subject;
   json["time"] = to_rfc3339(event.time);
   for (const auto& [name, value] : attributes) {
+    if (is_event_field(name) || json.contains(name)) continue;  // a stranger's; see encode_event
     std::visit([&, &key = name](const auto& held) { json[key] = held; }, value);
   }
   if (!event.data.empty()) {

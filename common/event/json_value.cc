@@ -1,8 +1,10 @@
 #include "common/event/json_value.h"
 
-#include <charconv>
+#include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <vector>
 
 #include "common/base/base64.h"
 #include "common/base/limits.h"
@@ -15,65 +17,114 @@ namespace {
 constexpr const char* kBase64Key = "$base64";
 constexpr const char* kExtensionKey = "$ext";
 constexpr const char* kMapKey = "$map";
-// The event around `data` and the wrappers above take levels of their own.
-constexpr int kJsonDepthMax = 2 * limits::kMsgpackDepthMax + 4;
+// "$map" takes three levels for one of msgpack; the event around `data` and "$base64" take one
+// each.
+constexpr std::size_t kJsonDepthMax = 3 * limits::kMsgpackDepthMax + 2;
 
-bool is_integer_too_large(std::string_view token) {
-  if (token.find_first_of(".eE") != std::string_view::npos) return false;
-  std::int64_t as_signed = 0;
-  std::uint64_t as_unsigned = 0;
-  const char* end = token.data() + token.size();
-  return std::from_chars(token.data(), end, as_signed).ec == std::errc::result_out_of_range &&
-         std::from_chars(token.data(), end, as_unsigned).ec != std::errc{};
+bool any_twice(std::vector<std::string_view> keys) {
+  std::sort(keys.begin(), keys.end());
+  return std::adjacent_find(keys.begin(), keys.end()) != keys.end();
 }
 
-/// What the parser would take but must not: too deep (its users recurse), or an integer it would
-/// round.
-Result<void> check_json_text(std::string_view text) {
-  int depth = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      in_string = c != '"';
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '[' || c == '{') {
-      if (++depth > kJsonDepthMax) {
-        return fail(ErrorCode::kBadInput, "JSON nested deeper than " +
-                                              std::to_string(kJsonDepthMax) + " levels at byte " +
-                                              std::to_string(i + 1));
-      }
-    } else if (c == ']' || c == '}') {
-      --depth;
-    } else if (c == '-' || (c >= '0' && c <= '9')) {
-      const std::size_t end = std::min(text.find_first_not_of("+-.0123456789eE", i), text.size());
-      const std::string_view token = text.substr(i, end - i);
-      if (is_integer_too_large(token)) {
-        return fail(ErrorCode::kBadInput, "integer " + std::string(token.substr(0, 40)) +
-                                              " does not fit 64 bits; write it as text");
-      }
-      i = end - 1;
-    }
+/// Builds a Json and stops at what the parser alone would take: nesting without bound (its users
+/// recurse), integers rounded to doubles, all but the last of a key that stands twice. Members are
+/// appended, since the container looks each key up among all before it, which for a large object
+/// takes minutes.
+class JsonBuilder final : public nlohmann::json_sax<Json> {
+ public:
+  Json root;
+  std::string problem;
+
+  bool null() override { return add(nullptr); }
+  bool boolean(bool value) override { return add(value); }
+  bool number_integer(std::int64_t value) override { return add(value); }
+  bool number_unsigned(std::uint64_t value) override { return add(value); }
+  bool number_float(double value, const std::string& token) override {
+    if (token.find_first_of(".eE") != std::string::npos) return add(value);
+    return stop("integer " + token.substr(0, 40) + " does not fit 64 bits; write it as text");
   }
-  return {};
+  bool string(std::string& value) override { return add(std::move(value)); }
+  bool binary(Json::binary_t&) override { return stop("binary"); }  // not in text
+  bool start_object(std::size_t) override { return open(Json::object()); }
+  bool key(std::string& value) override {
+    key_ = std::move(value);
+    return true;
+  }
+  bool end_object() override {
+    std::vector<std::string_view> keys;
+    for (const auto& member : open_.back()->get_ref<const Json::object_t&>()) {
+      keys.push_back(member.first);
+    }
+    open_.pop_back();
+    return !any_twice(std::move(keys)) || stop("a key stands twice in one object");
+  }
+  bool start_array(std::size_t) override { return open(Json::array()); }
+  bool end_array() override {
+    open_.pop_back();
+    return true;
+  }
+  bool parse_error(std::size_t byte, const std::string&, const Json::exception& error) override {
+    constexpr int kNumberOverflow = 406;
+    return stop(
+        (error.id == kNumberOverflow ? "number out of range before byte " : "not JSON at byte ") +
+        std::to_string(byte));
+  }
+
+ private:
+  Json* place(Json value) {
+    if (open_.empty()) return &(root = std::move(value));
+    if (open_.back()->is_array()) {
+      auto& elements = open_.back()->get_ref<Json::array_t&>();
+      return &elements.emplace_back(std::move(value));
+    }
+    auto& members = open_.back()->get_ref<Json::object_t&>();
+    return &members.emplace_back(std::move(key_), std::move(value)).second;
+  }
+  bool add(Json value) {
+    place(std::move(value));
+    return true;
+  }
+  bool open(Json container) {
+    if (open_.size() == kJsonDepthMax) {
+      return stop("JSON nested deeper than " + std::to_string(kJsonDepthMax) + " levels");
+    }
+    open_.push_back(place(std::move(container)));
+    return true;
+  }
+  bool stop(std::string why) {
+    problem = std::move(why);
+    return false;
+  }
+
+  std::vector<Json*> open_;  // stay where they are: only the innermost grows
+  std::string key_;          // of the next member
+};
+
+std::string_view as_text(const msgpack::object& object) {
+  return {object.via.str.ptr, object.via.str.size};
 }
 
-std::string as_text(const msgpack::object& object) {
-  return {object.via.str.ptr, object.via.str.size};
+/// Whether a map of `size` entries, `key` among them, might be read back as one of the wrappers.
+bool like_a_wrapper(std::size_t size, std::string_view key) {
+  return size <= 2 && (key == kBase64Key || key == kMapKey);
 }
 
 Json to_json(const msgpack::object& object);
 
 Json map_to_json(const msgpack::object_map& map) {
   Json object = Json::object();
-  bool text_keys = true;
-  for (std::uint32_t i = 0; i < map.size; ++i)
-    text_keys &= map.ptr[i].key.type == msgpack::type::STR;
-  if (text_keys) {
-    for (std::uint32_t i = 0; i < map.size; ++i)
-      object[as_text(map.ptr[i].key)] = to_json(map.ptr[i].val);
+  std::vector<std::string_view> keys;
+  bool plain = true;
+  for (std::uint32_t i = 0; plain && i < map.size; ++i) {
+    plain = map.ptr[i].key.type == msgpack::type::STR;
+    if (plain) keys.push_back(as_text(map.ptr[i].key));
+    plain = plain && !like_a_wrapper(map.size, keys.back());
+  }
+  if (plain && !any_twice(std::move(keys))) {
+    auto& members = object.get_ref<Json::object_t&>();  // appended to, as in JsonBuilder
+    for (std::uint32_t i = 0; i < map.size; ++i) {
+      members.emplace_back(as_text(map.ptr[i].key), to_json(map.ptr[i].val));
+    }
     return object;
   }
   Json pairs = Json::array();
@@ -98,7 +149,7 @@ Json to_json(const msgpack::object& object) {
     case msgpack::type::FLOAT64:
       return object.via.f64;
     case msgpack::type::STR:
-      return as_text(object);
+      return std::string(as_text(object));
     case msgpack::type::BIN:
       return {{kBase64Key, to_base64({object.via.bin.ptr, object.via.bin.size})}};
     case msgpack::type::EXT:
@@ -117,6 +168,14 @@ Json to_json(const msgpack::object& object) {
   return nullptr;
 }
 
+/// The packer's own pack_double makes an integer of 1.0.
+void pack_float64(MsgpackPacker& pack, double value) {
+  std::string bytes = "\xcb";
+  const auto bits = std::bit_cast<std::uint64_t>(value);
+  for (int shift = 56; shift >= 0; shift -= 8) bytes.push_back(static_cast<char>(bits >> shift));
+  pack.pack_bin_body(bytes.data(), static_cast<std::uint32_t>(bytes.size()));
+}
+
 Result<void> pack_json(MsgpackPacker& pack, const Json& value);
 
 Result<void> pack_wrapped_bytes(MsgpackPacker& pack, const Json& object) {
@@ -129,11 +188,11 @@ Result<void> pack_wrapped_bytes(MsgpackPacker& pack, const Json& object) {
     return {};
   }
   const Json& type = object.at(kExtensionKey);
-  if (!type.is_number_integer() || type.get<std::int64_t>() < -128 ||
-      type.get<std::int64_t>() > 127) {
+  const std::int64_t number = type.is_number_integer() ? type.get<std::int64_t>() : 128;
+  if (number < -128 || number > 127 || (type.is_number_unsigned() && number < 0)) {
     return fail(ErrorCode::kBadInput, "\"$ext\" is not an integer from -128 to 127");
   }
-  pack.pack_ext(bytes->size(), static_cast<std::int8_t>(type.get<std::int64_t>()));
+  pack.pack_ext(bytes->size(), static_cast<std::int8_t>(number));
   pack.pack_ext_body(bytes->data(), static_cast<std::uint32_t>(bytes->size()));
   return {};
 }
@@ -175,7 +234,7 @@ Result<void> pack_json(MsgpackPacker& pack, const Json& value) {
       pack.pack_uint64(value.get<std::uint64_t>());
       break;
     case Json::value_t::number_float:
-      pack.pack_double(value.get<double>());
+      pack_float64(pack, value.get<double>());
       break;
     case Json::value_t::string:
       pack_text(pack, value.get_ref<const std::string&>());
@@ -198,12 +257,9 @@ Result<void> pack_json(MsgpackPacker& pack, const Json& value) {
 }  // namespace
 
 Result<Json> parse_json(std::string_view text) {
-  if (auto sound = check_json_text(text); !sound) return fail(sound.error());
-  try {
-    return Json::parse(text);
-  } catch (const Json::parse_error& error) {
-    return fail(ErrorCode::kBadInput, "not JSON at byte " + std::to_string(error.byte));
-  }
+  JsonBuilder builder;
+  if (!Json::sax_parse(text, &builder)) return fail(ErrorCode::kBadInput, builder.problem);
+  return std::move(builder.root);
 }
 
 std::string print_json(const Json& value) {

@@ -161,11 +161,11 @@ bool read_alternative(std::string_view op, const msgpack::object_map& map, Varia
   }
 }
 
-Result<msgpack::object_handle> unpack_map(std::string_view bytes) {
+Result<msgpack::object_handle> unpack_map(std::string_view bytes, std::size_t bytes_max) {
   MsgpackCursor cursor(bytes);
-  if (bytes.size() > limits::kControlBytesMax || !cursor.any() || !cursor.at_end()) {
+  if (bytes.size() > bytes_max || !cursor.any() || !cursor.at_end()) {
     return fail(ErrorCode::kBadInput, "a control message that is not one msgpack map of at most " +
-                                          std::to_string(limits::kControlBytesMax) + " bytes");
+                                          std::to_string(bytes_max) + " bytes");
   }
   msgpack::object_handle handle = msgpack::unpack(bytes.data(), bytes.size());
   if (handle.get().type != msgpack::type::MAP) {
@@ -175,8 +175,9 @@ Result<msgpack::object_handle> unpack_map(std::string_view bytes) {
 }
 
 template <class Variant>
-Result<void> decode_message(std::string_view bytes, Envelope& envelope, Variant& body) {
-  auto handle = unpack_map(bytes);
+Result<void> decode_message(std::string_view bytes, std::size_t bytes_max, Envelope& envelope,
+                            Variant& body) {
+  auto handle = unpack_map(bytes, bytes_max);
   if (!handle) return fail(handle.error());
   const msgpack::object_map& map = handle->get().via.map;
   std::uint64_t version = 0;
@@ -209,20 +210,22 @@ std::string encode(const Envelope& envelope, const Reply& reply) {
 
 Result<RequestMessage> decode_request(std::string_view bytes) {
   RequestMessage message;
-  if (auto read = decode_message(bytes, message.envelope, message.body); !read)
+  if (auto read = decode_message(bytes, limits::kControlBytesMax, message.envelope, message.body);
+      !read)
     return fail(read.error());
   return message;
 }
 
 Result<ReplyMessage> decode_reply(std::string_view bytes) {
   ReplyMessage message;
-  if (auto read = decode_message(bytes, message.envelope, message.body); !read)
+  if (auto read = decode_message(bytes, limits::kFrameBytesMax, message.envelope, message.body);
+      !read)
     return fail(read.error());
   return message;
 }
 
 std::uint64_t request_id_of(std::string_view bytes) {
-  auto handle = unpack_map(bytes);
+  auto handle = unpack_map(bytes, limits::kControlBytesMax);
   std::uint64_t id = 0;
   if (handle) {
     const msgpack::object* found = find_key(handle->get().via.map, "id");

@@ -18,8 +18,7 @@ inline constexpr std::uint64_t kProtocolVersion = 1;
 /// Whether decoding fails when a field is absent.
 enum class Presence { kRequired, kOptional };
 
-// --- from a client
-// -------------------------------------------------------------------------------------------------
+// from a client
 
 struct Register {
   static constexpr std::string_view kOp = "register";
@@ -120,8 +119,7 @@ struct StatusRequest {
 using Request =
     std::variant<Register, Keepalive, Goodbye, Subscribe, CursorReport, Fetch, Find, StatusRequest>;
 
-// --- from the sidecar
-// ----------------------------------------------------------------------------------------------
+// from the sidecar
 
 struct Registered {
   static constexpr std::string_view kOp = "registered";
@@ -304,8 +302,7 @@ struct ErrorReply {
 using Reply = std::variant<Registered, Alive, Acknowledged, Resend, Full, Refused, Subscribed,
                            Batches, Trimmed, Corrupt, Diverged, Found, StatusReport, ErrorReply>;
 
-// --- on the wire
-// ---------------------------------------------------------------------------------------------------
+// on the wire
 
 /// What surrounds each message.
 struct Envelope {

@@ -78,6 +78,9 @@ class Socket {
   /// SUB only: everything whose first frame begins with `topic`.
   void subscribe(std::string_view topic);
 
+  /// The longest frame that comes in; limits::kFrameBytesMax unless set. Before bind or connect.
+  void limit_frames(std::size_t bytes_max);
+
   /// How long closing may go on to send what was taken; 0 unless set.
   void linger(std::chrono::milliseconds time);
 

@@ -16,8 +16,6 @@ constexpr std::string_view kFormatKey = "format";
 constexpr std::string_view kBootKey = "boot";
 constexpr unsigned kSmallDatabases = 4;
 constexpr std::size_t kPageBytes = 4096;
-// Pages that a commit dirties beside its batches: records and the path from each root.
-constexpr std::uint64_t kCommitOverheadBytes = 1 << 20;
 
 MDB_val to_val(std::string_view bytes) {
   return {bytes.size(), const_cast<char*>(bytes.data())};  // LMDB only reads it
@@ -226,7 +224,8 @@ Result<void> Log::ensure_space(std::uint64_t bytes) {
   MDB_envinfo info{};
   mdb_env_info(env_.get(), &info);
   const std::uint64_t used = (info.me_last_pgno + 1) * kPageBytes;
-  return space_->ensure(bytes + kCommitOverheadBytes, used, [this] { return free_bytes(); });
+  return space_->ensure(bytes + limits::kCommitOverheadBytes, used,
+                        [this] { return free_bytes(); });
 }
 
 std::uint64_t Log::free_bytes() const {
@@ -245,8 +244,7 @@ std::uint64_t Log::free_bytes() const {
 Log::Transaction Log::begin() { return Transaction(*this); }
 Log::Snapshot Log::snapshot() const { return Snapshot(*this); }
 
-// --- Transaction
-// ---------------------------------------------------------------------------------------------------
+// Transaction
 
 Log::Transaction::Transaction(Log& log)
     : log_(&log), txn_(nullptr), records_(log.records_), changed_(log.records_.size(), false) {
@@ -369,8 +367,7 @@ Result<void> Log::Transaction::commit() {
   return {};
 }
 
-// --- Snapshot
-// ------------------------------------------------------------------------------------------------------
+// Snapshot
 
 Log::Snapshot::Snapshot(const Log& log) : log_(&log), txn_(nullptr) {
   const int code = mdb_txn_begin(log.env_.get(), nullptr, MDB_RDONLY, &txn_);

@@ -1,42 +1,50 @@
-// Batches for tests, as a publisher makes them.
+// Batches for tests: sound ones, and unsound ones whose checksums are right, so that what comes
+// after the checksums is reached too.
 #pragma once
 
 #include <string>
+#include <string_view>
+#include <vector>
 
+#include "common/base/bytes.h"
 #include "common/event/batch.h"
-#include "common/event/event_codec.h"
+#include "common/event/batch_layout.h"
 
 namespace forebay::test {
 
-/// An id that is easy to read in a failure: all its bytes are `mark`.
-template <class Id>
-Id id_of(char mark) {
-  Id id;
-  id.bytes.fill(mark);
-  return id;
+inline BatchOrigin sample_origin() {
+  return {*Incarnation::from_hex("101112131415161718191a1b1c1d1e1f"),
+          ProducerId{0x1122334455667788}, Epoch{1}, ProducerSequence{0}, ProducerSequence{2}};
 }
 
-/// `count` events about `subject`.
-inline std::string make_batch(const BatchOrigin& origin, std::uint32_t count = 1,
-                              const std::string& subject = "it") {
-  Event event;
-  event.type = "thing.happened";
-  event.subject = subject;
-  std::string encoded;
-  const auto done = encode_event(event, WallTime{}, encoded);
-  FOREBAY_INVARIANT(done.has_value());
-  BatchBuilder builder(std::string(1, '\x80'));
-  for (std::uint32_t i = 0; i < count; ++i) builder.append(encoded);
+/// As published: `records` with an empty map of shared attributes (`80`) unless told otherwise.
+inline std::string published_batch(const std::vector<std::string>& records,
+                                   const std::string& shared = "\x80",
+                                   const BatchOrigin& origin = sample_origin()) {
+  BatchBuilder builder(shared);
+  for (const std::string& record : records) builder.append(record);
   std::string batch = builder.finish();
   set_batch_origin(batch.data(), origin);
   return batch;
 }
 
-/// The same as it stands in a log.
-inline std::string make_committed(const BatchOrigin& origin, const BatchPlace& place,
-                                  std::uint32_t count = 1, const std::string& subject = "it") {
-  std::string batch = make_batch(origin, count, subject);
-  set_batch_place(batch.data(), place);
+/// Sets sizes and checksums anew after a test has changed header or payload.
+inline void reseal(std::string& batch) {
+  using namespace batch_layout;
+  const auto payload = std::string_view(batch).substr(kHeaderBytes);
+  store_le(batch.data() + kPayloadBytesAt, static_cast<std::uint32_t>(payload.size()));
+  store_le(batch.data() + kPayloadChecksumAt, checksum(payload));
+  store_le(batch.data() + kHeaderChecksumAt,
+           checksum(std::string_view(batch).substr(0, kHeaderChecksumAt)));
+}
+
+/// `batch` with `value` at `offset` of its header, and a header checksum that agrees.
+template <class T>
+std::string with_field(std::string batch, std::size_t offset, T value) {
+  using namespace batch_layout;
+  store_le(batch.data() + offset, value);
+  store_le(batch.data() + kHeaderChecksumAt,
+           checksum(std::string_view(batch).substr(0, kHeaderChecksumAt)));
   return batch;
 }
 

@@ -3,7 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "common/base/limits.h"
-#include "tests/support/batches.h"
+#include "tests/support/made_batches.h"
 #include "tests/support/manual_clock.h"
 
 namespace forebay {
@@ -77,7 +77,7 @@ struct Fixture {
   std::size_t queued() { return ingest.take_work().size(); }
 };
 
-// --- the rules of docs/protocol.md section 4, in order ---
+// the rules of docs/protocol.md section 4, in order
 
 TEST_CASE("ABatchThatFollowsIsTakenAndAcknowledgedOnlyOnceCommitted") {
   Fixture f;
@@ -215,7 +215,7 @@ TEST_CASE("MalformedBatchesAndGapRecordsAreCountedAndDropped") {
   CHECK(f.queued() == 0);
 }
 
-// --- registration ---
+// registration
 
 TEST_CASE("TheSameInstanceIsGivenTheSameEpochAndStartAndThePositionOfNow") {
   Fixture f;
@@ -295,7 +295,7 @@ TEST_CASE("AKeepaliveTellsAFencedOrForgottenProducer") {
   CHECK(f.only<ErrorReply>()->code == ErrorCode::kUnregistered);
 }
 
-// --- full ---
+// full
 
 TEST_CASE("FullGoesBackToWhatIsCommittedAndTellsWhoLostSomething") {
   Fixture f;
@@ -336,7 +336,7 @@ TEST_CASE("ARegistrationThatIsDiscardedNeitherFencesNorIsRemembered") {
   CHECK(f.queued() == 1);
 }
 
-// --- those without a name, and liveness ---
+// those without a name, and liveness
 
 TEST_CASE("GoodbyeForgetsAnAnonymousProducerAndKeepsANamedOne") {
   Fixture f;

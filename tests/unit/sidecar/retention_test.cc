@@ -3,7 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "common/base/limits.h"
-#include "tests/support/batches.h"
+#include "tests/support/made_batches.h"
 #include "tests/support/manual_clock.h"
 #include "tests/support/temp_dir.h"
 

@@ -3,7 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "common/base/limits.h"
-#include "tests/support/batches.h"
+#include "tests/support/made_batches.h"
 
 namespace forebay {
 namespace {
@@ -121,7 +121,7 @@ struct Fixture {
   std::uint64_t last_id = 0;
 };
 
-// --- start ---
+// start
 
 TEST_CASE("AStartIsResolvedAndCommittedBeforeTheFirstFetch") {
   Fixture f(std::nullopt, {"time", wall_from_unix_ns(99)});
@@ -163,7 +163,7 @@ TEST_CASE("ARegistrationThatGetsLostIsRepeated") {
   CHECK(f.requests().size() == 1);
 }
 
-// --- FETCH, JOIN, LIVE, GAP ---
+// FETCH, JOIN, LIVE, GAP
 
 TEST_CASE("AFetchThatReachesTheHeadJoinsAndABeaconOrBroadcastConfirms") {
   Fixture f;
@@ -304,7 +304,7 @@ TEST_CASE("ARefusedFetchIsRepeatedAfterAPause") {
   CHECK(f.fetch());
 }
 
-// --- fetch replies that are not what they say ---
+// fetch replies that are not what they say
 
 TEST_CASE("AReplyThatHoldsLessThanItSaysIsNotTakenForComplete") {
   Fixture f;
@@ -357,7 +357,7 @@ TEST_CASE("AGarbledBroadcastIsAHoleLikeAnyOther") {
   CHECK(f.state() == State::kGap);
 }
 
-// --- gaps ---
+// gaps
 
 TEST_CASE("TrimmedEventsAreAGapUpToTheOldestHeld") {
   Fixture f;
@@ -391,7 +391,7 @@ TEST_CASE("AGapRecordIsAGapAndTheChainGoesOnBehindIt") {
   CHECK(f.subscription.cursor().checksum == parse_batch_header(gap)->checksum);
 }
 
-// --- a new boot ---
+// a new boot
 
 TEST_CASE("AfterANewBootItFetchesBeforeItAppliesBroadcastsAgain") {
   Fixture f;
@@ -419,7 +419,7 @@ TEST_CASE("WhatTheRunBeforeBroadcastIsNotAppliedAfterANewBoot") {
   CHECK(f.taken() == "1 2 ");
 }
 
-// --- DIVERGED ---
+// DIVERGED
 
 TEST_CASE("AnotherIncarnationIsDivergedWhereverItShows") {
   Fixture f;
@@ -493,7 +493,7 @@ TEST_CASE("OneThatBeginsDivergedAsCommittedStaysSo") {
   CHECK(f.taken().empty());
 }
 
-// --- what is told of it ---
+// what is told of it
 
 TEST_CASE("CoveredIsWhenTheCursorLastReachedAHeadThatWasHeardOf") {
   Fixture f;

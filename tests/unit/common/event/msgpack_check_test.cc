@@ -79,6 +79,13 @@ TEST_CASE("ReaderGivesIntegersExactly") {
   CHECK(MsgpackReader(above).next()->kind == MsgpackKind::kUnsigned);
 }
 
+TEST_CASE("ReaderBelievesNoCountThatTheBytesCannotBear") {
+  CHECK(MsgpackReader("\xdc\0\x05"s + std::string(5, '\x01')).next().has_value());
+  CHECK_FALSE(MsgpackReader("\xdc\0\x05"s + std::string(4, '\x01')).next().has_value());
+  CHECK(MsgpackReader("\x83" + std::string(6, '\x01')).next().has_value());
+  CHECK_FALSE(MsgpackReader("\x83" + std::string(5, '\x01')).next().has_value());
+}
+
 TEST_CASE("ReaderPassesOverAWholeValue") {
   const std::string bytes = pack({{"a", {1, {2, 3}}}}) + pack(7);
   MsgpackReader reader(bytes);

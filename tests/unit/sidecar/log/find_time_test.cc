@@ -5,7 +5,7 @@
 #include <catch2/catch.hpp>
 
 #include "sidecar/log/log.h"
-#include "tests/support/batches.h"
+#include "tests/support/made_batches.h"
 #include "tests/support/temp_dir.h"
 
 namespace forebay {

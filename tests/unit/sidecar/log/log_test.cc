@@ -7,7 +7,7 @@
 #include <map>
 
 #include "common/base/limits.h"
-#include "tests/support/batches.h"
+#include "tests/support/made_batches.h"
 #include "tests/support/temp_dir.h"
 
 namespace forebay {

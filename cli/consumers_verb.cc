@@ -1,0 +1,104 @@
+// forebay consumers list | reset
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "cli/node_client.h"
+#include "cli/table.h"
+#include "cli/verb.h"
+#include "common/base/limits.h"
+
+namespace forebay {
+namespace {
+
+void print_line(const std::string& line) { std::fprintf(stdout, "%s\n", line.c_str()); }
+
+std::string number(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found == object.end() || found->is_null() ? std::string() : print_json(*found);
+}
+
+/// Every stream of every node that can be asked.
+int list(const Globals& globals) {
+  const auto topology = load(globals);
+  if (!topology) return exit_with(topology.error());
+  std::vector<std::vector<std::string>> rows{
+      {"consumer", "stream", "state", "cursor", "head", "lag", "lost", "failed", "age ms"}};
+  Json all = Json::array();
+  int exit_code = kExitDone;
+  for (const Node& node : topology->nodes) {
+    if (!askable_node(*topology, node.name)) continue;
+    const auto status = ask_node(*topology, node, {{"op", "status"}}, limits::kStatusTimeout);
+    if (!status) {
+      exit_code = exit_with(status.error());
+      continue;
+    }
+    all.push_back(*status);
+    for (const Json& stream : status->at("streams")) {
+      rows.push_back({node.name, stream.value("stream", ""), stream.value("state", ""),
+                      number(stream, "cursor"), number(stream, "head"), number(stream, "lag"),
+                      number(stream, "lost"), number(stream, "failed"), number(stream, "age_ms")});
+    }
+  }
+  if (globals.json) {
+    print_line(print_json(all));
+  } else {
+    std::fputs(aligned(rows).c_str(), stdout);
+  }
+  return exit_code;
+}
+
+struct ResetOptions {
+  std::string node, stream;
+  bool adopt = false, rebuild = false;
+};
+
+int reset(const Globals& globals, const ResetOptions& options) {
+  if (options.adopt == options.rebuild) {
+    notice(
+        "say --adopt (keep the view, go on under the log's incarnation) or --rebuild (make a new "
+        "view)");
+    return kExitBadInput;
+  }
+  const auto topology = load(globals);
+  if (!topology) return exit_with(topology.error());
+  const auto node = askable_node(*topology, options.node);
+  if (!node) return exit_with(node.error());
+  const auto done = ask_node(
+      *topology, **node,
+      {{"op", "reset"}, {"stream", options.stream}, {"mode", options.adopt ? "adopt" : "rebuild"}},
+      limits::kCommandTimeout);
+  if (!done) return exit_with(done.error());
+  notice(options.adopt
+             ? options.stream + " goes on under the log's incarnation"
+             : "a new view is being built; `forebay consumers list` shows when it is live");
+  return kExitDone;
+}
+
+}  // namespace
+
+void add_consumers_verb(CLI::App& app, Globals& globals) {
+  CLI::App* verb = add_verb(
+      app, globals, "consumers", "Shows consumers and their cursors; takes one out of DIVERGED",
+      "  forebay consumers list\n  forebay consumers reset sourcing-1 inventory --rebuild\n");
+  verb->require_subcommand(1);
+  CLI::App* list_verb =
+      add_verb(*verb, globals, "list", "Where each consumer stands in each of its streams",
+               "  forebay consumers list --json\n");
+  add_json_flag(*list_verb, globals);
+  run_as(*list_verb, globals, [&globals] { return list(globals); });
+
+  CLI::App* reset_verb =
+      add_verb(*verb, globals, "reset", "Takes a stream of a consumer out of DIVERGED",
+               "  forebay consumers reset sourcing-1 inventory --adopt\n");
+  auto options = std::make_shared<ResetOptions>();
+  reset_verb->add_option("NODE", options->node, "the consumer")->required();
+  reset_verb->add_option("STREAM", options->stream, "the stream that diverged")->required();
+  reset_verb->add_flag("--adopt", options->adopt,
+                       "keep view and sequence under the log's incarnation");
+  reset_verb->add_flag("--rebuild", options->rebuild, "make a new view from the logs");
+  run_as(*reset_verb, globals, [&globals, options] { return reset(globals, *options); });
+}
+
+}  // namespace forebay

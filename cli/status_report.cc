@@ -1,0 +1,177 @@
+#include "cli/status_report.h"
+
+#include <array>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "common/base/limits.h"
+
+namespace forebay {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Row = std::vector<std::string>;
+
+constexpr std::size_t kStreamColumns = 7;    // stream … lost
+constexpr std::size_t kConsumerColumns = 7;  // consumer … state
+
+std::uint64_t number(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
+}
+
+std::string text(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+const Json& list(const Json& object, const char* key) {
+  static const Json none = Json::array();
+  const auto found = object.find(key);
+  return found != object.end() && found->is_array() ? *found : none;
+}
+
+/// The last column: "ok", or what is wrong.
+class Health {
+ public:
+  void add(bool wrong, std::string_view what) {
+    if (wrong) wrongs_ += (wrongs_.empty() ? "! " : ", ") + std::string(what);
+  }
+  [[nodiscard]] std::string text() const { return wrongs_.empty() ? "ok" : wrongs_; }
+
+ private:
+  std::string wrongs_;
+};
+
+void add_consumer(Row& row, Health& health, const SidecarAnswer& answer, const Json& consumer,
+                  const Alerts& alerts) {
+  const std::string stream = text(consumer, "stream"), name = text(consumer, "consumer");
+  const std::uint64_t lag = number(consumer, "lag");
+  const std::string state = text(consumer, "state");
+  const auto age = answer.ages.find({stream, name});
+  std::string shown_age = lag == 0 ? "0s" : "";
+  if (age != answer.ages.end()) shown_age = short_duration(age->second);
+  row.insert(row.end(), {name, std::to_string(number(consumer, "cursor")), std::to_string(lag),
+                         shown_age, std::to_string(number(consumer, "lost")),
+                         std::to_string(number(consumer, "failed")), state});
+  const bool heard = consumer.contains("heard_ms") && consumer["heard_ms"].is_number_unsigned();
+  const std::chrono::milliseconds silence(number(consumer, "heard_ms"));
+  health.add(state == "DIVERGED" || state == "diverged", "diverged");
+  health.add(!heard, "not heard of");
+  health.add(heard && silence > limits::kConsumerSilent, "silent " + short_duration(silence));
+  health.add(lag > alerts.lag_events, "lag");
+  health.add(age != answer.ages.end() && age->second > alerts.lag_age, "old");
+  health.add(number(consumer, "lost") > 0, "lost");
+  health.add(number(consumer, "failed") > 0, "failed");
+}
+
+void add_stream(std::vector<Row>& rows, const SidecarAnswer& answer, const Json& stream,
+                const Alerts& alerts) {
+  const std::string name = text(stream, "stream");
+  const auto rate = answer.rates.find(name);
+  char rate_text[32] = "";
+  if (rate != answer.rates.end())
+    std::snprintf(rate_text, sizeof rate_text, "%.0f/s", rate->second);
+  Row row{name,
+          answer.sidecar,
+          std::to_string(number(stream, "head")),
+          std::to_string(number(stream, "oldest")),
+          short_size(number(stream, "bytes")),
+          rate_text,
+          std::to_string(number(stream, "lost"))};
+  Health health;
+  const auto full = answer.report->find("full");
+  health.add(full != answer.report->end() && *full == true, "full");
+  health.add(number(stream, "lost") > 0, "lost events");
+  bool first = true;
+  for (const Json& consumer : list(*answer.report, "consumers")) {
+    if (text(consumer, "stream") != name) continue;
+    if (!first) {
+      row.assign(kStreamColumns, "");
+      row[0] = name;
+      row[1] = answer.sidecar;
+      health = {};
+    }
+    first = false;
+    add_consumer(row, health, answer, consumer, alerts);
+    row.push_back(health.text());
+    rows.push_back(std::move(row));
+  }
+  if (!first) return;
+  row.resize(kStreamColumns + kConsumerColumns);
+  row.push_back(health.text());
+  rows.push_back(std::move(row));
+}
+
+}  // namespace
+
+void add_rates(SidecarAnswer& now, const SidecarAnswer& before) {
+  if (!now.report || !before.report) return;
+  const double seconds = std::chrono::duration<double>(now.asked - before.asked).count();
+  if (seconds <= 0) return;
+  for (const Json& stream : list(*now.report, "streams")) {
+    for (const Json& earlier : list(*before.report, "streams")) {
+      if (text(stream, "stream") != text(earlier, "stream") ||
+          text(stream, "incarnation") != text(earlier, "incarnation") ||
+          number(stream, "head") < number(earlier, "head")) {
+        continue;
+      }
+      now.rates[text(stream, "stream")] =
+          static_cast<double>(number(stream, "head") - number(earlier, "head")) / seconds;
+    }
+  }
+}
+
+std::vector<Row> status_rows(const std::vector<SidecarAnswer>& answers, const Alerts& alerts) {
+  std::vector<Row> rows = {{"STREAM", "SIDECAR", "HEAD", "OLDEST", "BYTES", "RATE", "LOST",
+                            "CONSUMER", "CURSOR", "LAG", "AGE", "LOST", "FAILED", "STATE",
+                            "HEALTH"}};
+  for (const SidecarAnswer& answer : answers) {
+    if (!answer.report) {
+      Row row(kStreamColumns + kConsumerColumns);
+      row[1] = answer.sidecar;
+      row.push_back(answer.report.error().code == ErrorCode::kTimeout
+                        ? "! does not answer"
+                        : "! " + answer.report.error().message);
+      rows.push_back(std::move(row));
+      continue;
+    }
+    for (const Json& stream : list(*answer.report, "streams")) {
+      add_stream(rows, answer, stream, alerts);
+    }
+  }
+  return rows;
+}
+
+std::string short_size(std::uint64_t bytes) {
+  constexpr std::array units = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
+  double value = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  while (value >= 1024 && unit + 1 < units.size()) {
+    value /= 1024;
+    ++unit;
+  }
+  char text[32];
+  std::snprintf(text, sizeof text, unit == 0 || value >= 100 ? "%.0f %s" : "%.1f %s", value,
+                units[unit]);
+  return text;
+}
+
+std::string short_duration(std::chrono::nanoseconds duration) {
+  const double seconds = std::chrono::duration<double>(duration).count();
+  char text[32];
+  if (seconds < 1) {
+    std::snprintf(text, sizeof text, "%.0fms", seconds * 1000);
+  } else if (seconds < 120) {
+    std::snprintf(text, sizeof text, "%.1fs", seconds);
+  } else if (seconds < 7200) {
+    std::snprintf(text, sizeof text, "%.0fm", seconds / 60);
+  } else if (seconds < 172'800) {
+    std::snprintf(text, sizeof text, "%.0fh", seconds / 3600);
+  } else {
+    std::snprintf(text, sizeof text, "%.0fd", seconds / 86'400);
+  }
+  return text;
+}
+
+}  // namespace forebay

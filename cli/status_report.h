@@ -1,0 +1,41 @@
+// `forebay status` as text: from the reports of the sidecars to one table. The asking is
+// status_verb.cc's.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/result.h"
+#include "topology/topology.h"
+
+namespace forebay {
+
+/// What one sidecar said.
+struct SidecarAnswer {
+  std::string sidecar;
+  Result<nlohmann::ordered_json> report;  // or why there is none
+  std::chrono::steady_clock::time_point asked;
+  std::map<std::string, double> rates;  // events a second, per stream; absent: unknown
+  /// How old the first event is that a consumer has not applied, by stream and consumer.
+  std::map<std::pair<std::string, std::string>, std::chrono::nanoseconds> ages;
+};
+
+/// Rates from two answers of one sidecar; none across a restart into another log.
+void add_rates(SidecarAnswer& now, const SidecarAnswer& before);
+
+/// A row a stream; its first consumer stands in it, further ones below it. The last column says
+/// what is not well: silent, down, full, lost, failed, diverged, lagging past the topology's
+/// alerts.
+[[nodiscard]] std::vector<std::vector<std::string>> status_rows(
+    const std::vector<SidecarAnswer>& answers, const Alerts& alerts);
+
+/// "1.5 MiB", "90 B".
+[[nodiscard]] std::string short_size(std::uint64_t bytes);
+/// "3ms", "4.2s", "3m", "5h", "2d".
+[[nodiscard]] std::string short_duration(std::chrono::nanoseconds duration);
+
+}  // namespace forebay

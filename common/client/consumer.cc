@@ -1,0 +1,438 @@
+#include "common/client/consumer.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "common/base/limits.h"
+
+namespace forebay {
+
+using std::chrono::milliseconds;
+
+Consumer::Link::Link(Context& context, const SidecarLink& link_plan)
+    : plan(link_plan),
+      dealer(context, SocketKind::kDealer, limits::kControlHighWaterMessages),
+      sub(context, SocketKind::kSub, limits::kDataHighWaterMessages) {}
+
+Result<std::unique_ptr<Consumer>> Consumer::open(Options options, Handler& handler) {
+  auto folders = ViewFolders::open(options.state_dir);
+  if (!folders) return fail(folders.error());
+  auto store = ConsumerStore::open(folders->path(folders->current()), handler.tables());
+  if (!store) return fail(store.error());
+  std::unique_ptr<Consumer> consumer(
+      new Consumer(std::move(options), handler, std::move(*folders), std::move(*store)));
+  std::vector<ViewBuilder::StreamPlan> plans;
+  for (const SidecarLink& plan : consumer->options_.links) {
+    auto link = std::make_unique<Link>(consumer->context_, plan);
+    for (const auto& [stream, start] : plan.streams) {
+      link->sub.subscribe(broadcast_topic(stream));
+      plans.push_back({stream, start, std::nullopt, std::nullopt});
+    }
+    if (auto connected = link->sub.connect(plan.broadcast); !connected)
+      return fail(connected.error());
+    if (auto connected = link->dealer.connect(plan.control); !connected)
+      return fail(connected.error());
+    consumer->links_.push_back(std::move(link));
+  }
+  auto live = ViewBuilder::make(*consumer->store_, handler, consumer->options_.name,
+                                std::move(plans), false);
+  if (!live) return fail(live.error());
+  consumer->live_.emplace(std::move(*live));
+  consumer->publish_status(consumer->clock_.mono());
+  return consumer;
+}
+
+Consumer::Consumer(Options options, Handler& handler, ViewFolders folders,
+                   std::shared_ptr<ConsumerStore> store)
+    : options_(std::move(options)),
+      handler_(handler),
+      folders_(std::move(folders)),
+      store_(std::move(store)) {}
+
+Consumer::~Consumer() { stop(); }
+
+void Consumer::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+void Consumer::stop() {
+  if (!thread_.joinable()) return;
+  commands_.post([this] { stopping_ = true; });
+  thread_.join();
+}
+
+// from any thread
+
+Result<std::shared_ptr<ConsumerStore>> Consumer::view(const std::string& name) const {
+  const std::lock_guard hold(mutex_);
+  if (name.empty()) return store_;
+  if (progress_.running && progress_.view == name) {
+    return fail(ErrorCode::kUnavailable,
+                "the view '" + name + "' is being built: wait for its end");
+  }
+  if (const auto found = scratch_views_.find(name); found != scratch_views_.end())
+    return found->second;
+  if (!ViewFolders::is_scratch_name(name) || !folders_.exists(name)) {
+    return fail(ErrorCode::kNotFound, "no view '" + name.substr(0, 64) + "'");
+  }
+  auto store = ConsumerStore::open(folders_.path(name), handler_.tables());
+  if (!store) return fail(store.error());
+  std::shared_ptr<ConsumerStore> opened = std::move(*store);
+  scratch_views_.emplace(name, opened);
+  return opened;
+}
+
+std::map<std::string, StreamStatus> Consumer::status() const {
+  const std::lock_guard hold(mutex_);
+  return status_;
+}
+
+std::optional<Error> Consumer::failure() const {
+  const std::lock_guard hold(mutex_);
+  return failure_;
+}
+
+BuildProgress Consumer::build_progress() const {
+  const std::lock_guard hold(mutex_);
+  return progress_;
+}
+
+Result<void> Consumer::on_thread(std::function<Result<void>()> action) {
+  auto done = std::make_shared<std::promise<Result<void>>>();
+  auto result = done->get_future();
+  commands_.post([done, action = std::move(action)] { done->set_value(action()); });
+  if (result.wait_for(limits::kCommandTimeout) != std::future_status::ready) {
+    return fail(ErrorCode::kTimeout, "the consumer is busy: try again");
+  }
+  return result.get();
+}
+
+Result<void> Consumer::reset(const std::string& stream, ResetMode mode) {
+  return on_thread([this, stream, mode]() -> Result<void> {
+    if (mode == ResetMode::kAdopt) return live_->adopt(stream);
+    const auto found = live_->streams().find(stream);
+    if (found == live_->streams().end())
+      return fail(ErrorCode::kNotFound, "no subscription to '" + stream + "'");
+    if (!found->second.record.diverged) {
+      return fail(ErrorCode::kBadInput,
+                  stream + " has not diverged; `rebuild` makes a new view of one that is in order");
+    }
+    return start_build({}, {}, {});
+  });
+}
+
+Result<void> Consumer::build(const std::string& view, const std::map<std::string, Sequence>& from,
+                             const std::map<std::string, Sequence>& until) {
+  return on_thread([=, this] { return start_build(view, from, until); });
+}
+
+// its thread
+
+void Consumer::run() {
+  Poller poller;
+  poller.add(commands_.descriptor());
+  for (const auto& link : links_) {
+    poller.add(link->dealer);
+    poller.add(link->sub);
+  }
+  while (!stopping_) {
+    auto done = round(poller);
+    if (done) continue;
+    spdlog::critical("{}", done.error().message);
+    const std::lock_guard hold(mutex_);
+    failure_ = done.error();
+    break;
+  }
+  if (failure_) {
+    if (options_.on_progress) options_.on_progress();
+    return;
+  }
+  report_due_ = MonoTime{};
+  report_cursors(clock_.mono());
+}
+
+Result<void> Consumer::round(Poller& poller) {
+  poller.wait(time_to_next());
+  for (Command& command : commands_.take()) command();
+  for (const auto& link : links_) receive(*link);
+
+  // Everything that is there goes into one transaction: load makes larger groups by itself.
+  const auto applied = live_->apply(limits::kApplyGroupBytesMax);
+  if (!applied) return fail(applied.error());
+  const auto committed = live_->commit();
+  if (!committed) return fail(committed.error());
+  if (build_) {
+    if (auto advanced = advance_build(); !advanced) return advanced;
+  }
+  for (const auto& link : links_) send_requests(*link);
+  const MonoTime now = clock_.mono();
+  report_cursors(now);
+  publish_status(now);
+  if (*committed && options_.on_progress) options_.on_progress();
+  return {};
+}
+
+std::vector<ViewBuilder*> Consumer::builders() {
+  std::vector<ViewBuilder*> all{&*live_};
+  if (build_) all.push_back(&build_->builder);
+  return all;
+}
+
+milliseconds Consumer::time_to_next() {
+  MonoTime due = clock_.mono() + limits::kLivenessInterval;
+  for (ViewBuilder* builder : builders()) {
+    for (Subscription* subscription : builder->subscriptions())
+      due = std::min(due, subscription->next_due());
+  }
+  return std::clamp(std::chrono::ceil<milliseconds>(due - clock_.mono()), milliseconds(0),
+                    limits::kLivenessInterval);
+}
+
+void Consumer::receive(Link& link) {
+  const MonoTime now = clock_.mono();
+  std::size_t bytes = 0;
+  while (bytes < limits::kApplyGroupBytesMax) {
+    auto frames = link.sub.receive();
+    if (!frames) break;
+    if (frames->size() != 2 || frames->front().size() == 0) continue;
+    bytes += frames->back().size() + 1;
+    const std::string_view topic = frames->front().view();
+    const std::string_view stream = topic.substr(0, topic.size() - 1);
+    const auto all = builders();
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      Subscription* subscription = all[i]->subscription(stream);
+      if (subscription == nullptr) continue;
+      subscription->on_broadcast(
+          i + 1 < all.size() ? frames->back().share() : std::move(frames->back()), now);
+    }
+  }
+  while (auto frames = link.dealer.receive()) {
+    const auto reply = decode_reply(frames->front().view());
+    if (!reply) {
+      spdlog::warn("a reply that cannot be read: {}", reply.error().message);
+      continue;
+    }
+    // The request ids are unique: only the one that asked takes it.
+    for (ViewBuilder* builder : builders()) {
+      for (Subscription* subscription : builder->subscriptions()) {
+        Message batches = frames->size() > 1 ? frames->at(1).share() : Message();
+        subscription->on_reply(*reply, std::move(batches), now);
+      }
+    }
+  }
+}
+
+void Consumer::send_requests(Link& link) {
+  const MonoTime now = clock_.mono();
+  for (ViewBuilder* builder : builders()) {
+    for (const auto& [stream, start] : link.plan.streams) {
+      Subscription* subscription = builder->subscription(stream);
+      if (subscription == nullptr) continue;
+      for (const auto& [envelope, request] : subscription->take_requests(now, next_request_)) {
+        // One that is lost is asked again after its timeout.
+        static_cast<void>(link.dealer.send(Message(std::string_view(encode(envelope, request)))));
+      }
+    }
+  }
+}
+
+void Consumer::report_cursors(MonoTime now) {
+  if (now < report_due_) return;
+  report_due_ = now + limits::kCursorReportInterval;
+  for (const auto& link : links_) {
+    for (const auto& [stream, start] : link->plan.streams) {
+      const ViewBuilder::StreamState& state = live_->streams().at(stream);
+      if (!state.subscription->has_cursor()) continue;
+      const CursorReport report{stream,
+                                options_.name,
+                                state.record.cursor.incarnation,
+                                state.record.cursor.sequence,
+                                state.record.lost,
+                                state.record.failed,
+                                std::string(to_string(state.subscription->state()))};
+      static_cast<void>(link->dealer.send(Message(std::string_view(encode({}, Request(report))))));
+    }
+  }
+}
+
+void Consumer::publish_status(MonoTime now) {
+  const std::lock_guard hold(mutex_);
+  for (const auto& [stream, state] : live_->streams()) {
+    StreamStatus& status = status_[stream];
+    status.state = state.subscription->state();
+    status.record = state.record;
+    status.head = state.subscription->head();
+    status.covered = state.subscription->covered();
+    status.beacon_due = state.subscription->beacon_due();
+    status.producer_silence = state.subscription->producer_silence(now);
+    status.as_of = now;
+  }
+}
+
+// building a view beside the live one
+
+Result<void> Consumer::start_build(const std::string& view,
+                                   const std::map<std::string, Sequence>& from,
+                                   const std::map<std::string, Sequence>& until) {
+  if (build_) return fail(ErrorCode::kUnavailable, "another view is being built: wait for its end");
+  const bool scratch = !view.empty();
+  if (scratch && !ViewFolders::is_scratch_name(view)) {
+    return fail(ErrorCode::kBadInput, "a view's name is of a-z, 0-9, '.', '_', '-', and no number");
+  }
+  const std::string name = scratch ? view : folders_.next_name();
+  {
+    const std::lock_guard hold(mutex_);
+    const auto open = scratch_views_.find(name);
+    if (open != scratch_views_.end() && open->second.use_count() > 1) {
+      return fail(ErrorCode::kUnavailable, "the view '" + name + "' is being read: try again");
+    }
+    scratch_views_.erase(name);
+  }
+  if (auto removed = folders_.remove(name); !removed) return removed;
+  std::vector<ViewBuilder::StreamPlan> plans;
+  std::map<std::string, Sequence> targets;
+  for (const auto& [stream, state] : live_->streams()) {
+    const auto end = until.find(stream);
+    if (scratch && end == until.end()) continue;
+    if (!state.subscription->has_cursor()) {
+      return fail(ErrorCode::kUnavailable,
+                  "the sidecar of " + stream + " has not been heard of yet: is it running?");
+    }
+    Cursor cursor{state.record.cursor.incarnation, state.record.start, 0};
+    if (state.record.diverged) {
+      cursor = Cursor{state.subscription->log_incarnation(), {}, 0};
+      if (cursor.incarnation.none()) {
+        return fail(ErrorCode::kUnavailable,
+                    "the sidecar of " + stream + " has not been heard of: is it running?");
+      }
+      targets[stream] = state.subscription->head();
+    }
+    if (const auto begin = from.find(stream); begin != from.end())
+      cursor.sequence = begin->second - 1;
+    plans.push_back({stream, {}, cursor, scratch ? std::optional(end->second) : std::nullopt});
+  }
+  if (plans.empty())
+    return fail(ErrorCode::kBadInput, "none of the streams asked for is subscribed to here");
+  auto store = ConsumerStore::open(folders_.path(name), handler_.tables());
+  if (!store) return fail(store.error());
+  std::shared_ptr<ConsumerStore> shared = std::move(*store);
+  auto builder = ViewBuilder::make(*shared, handler_, "", std::move(plans), true);
+  if (!builder) return fail(builder.error());
+  build_.emplace(Build{name, view, shared, std::move(*builder), std::move(targets)});
+  const std::lock_guard hold(mutex_);
+  progress_ = BuildProgress{true, view, 0, 0, {}};
+  return {};
+}
+
+Result<void> Consumer::advance_build() {
+  const auto applied = build_->builder.apply(limits::kApplyGroupBytesMax);
+  if (!applied) return fail(applied.error());
+  if (auto committed = build_->builder.commit(); !committed) return fail(committed.error());
+  std::uint64_t done = 0, total = 0;
+  bool diverged = false;
+  for (const auto& [stream, state] : build_->builder.streams()) {
+    done += state.record.cursor.sequence.value;
+    total +=
+        state.until.value_or(std::max(state.subscription->head(), state.record.cursor.sequence))
+            .value;
+    diverged |= state.record.diverged;
+  }
+  {
+    const std::lock_guard hold(mutex_);
+    progress_.applied = done;
+    progress_.total = total;
+  }
+  if (diverged) {
+    end_build(Error{ErrorCode::kDiverged, "a log diverged while the view was built: try again"});
+    return {};
+  }
+  if (!build_is_complete()) return {};
+  if (build_->scratch.empty()) {
+    if (auto unfit = unfit_to_swap()) {
+      end_build(std::move(unfit));
+      return {};
+    }
+    return swap_in();
+  }
+  end_build(std::nullopt);
+  return {};
+}
+
+bool Consumer::build_is_complete() const {
+  for (const auto& [stream, state] : build_->builder.streams()) {
+    Sequence target = live_->streams().at(stream).record.cursor.sequence;
+    if (state.until) target = *state.until;
+    if (const auto found = build_->targets.find(stream); found != build_->targets.end())
+      target = found->second;
+    if (state.record.cursor.sequence < target) return false;
+  }
+  return true;
+}
+
+/// A rebuilt view may lack nothing that the live one has.
+std::optional<Error> Consumer::unfit_to_swap() const {
+  const ReadTransaction read = store_->store().read();
+  for (const ViewBuilder::Skipped& skipped : build_->builder.skipped()) {
+    if (build_->targets.contains(skipped.stream))
+      continue;  // diverged: the new log begins where it begins
+    const auto gaps = store_->gaps(read, skipped.stream);
+    const bool lacked = std::any_of(gaps.begin(), gaps.end(), [&](const auto& gap) {
+      return gap.first <= skipped.first &&
+             skipped.first.value + skipped.count <= gap.first.value + gap.count;
+    });
+    if (lacked) continue;
+    return Error{ErrorCode::kTrimmed, "the log of " + skipped.stream + " no longer has " +
+                                          std::to_string(skipped.count) + " events from " +
+                                          std::to_string(skipped.first.value) + " on (" +
+                                          skipped.reason +
+                                          "), which the live view has: it stays as it is"};
+  }
+  return std::nullopt;
+}
+
+Result<void> Consumer::swap_in() {
+  // `lost` is the consumer's history, not the view's: it goes over.
+  WriteTransaction write = build_->store->store().write();
+  for (const auto& [stream, state] : build_->builder.streams()) {
+    const CursorRecord& old = live_->streams().at(stream).record;
+    CursorRecord record = state.record;
+    record.lost = std::max(record.lost, old.lost);
+    if (!build_->targets.contains(stream)) record.start = old.start;
+    if (auto put = build_->store->put_cursor(write, stream, record); !put) return put;
+  }
+  if (auto committed = write.commit(); !committed) return committed;
+  const std::string old_view = folders_.current();
+  if (auto swapped = folders_.swap(build_->name); !swapped) return swapped;
+  std::vector<ViewBuilder::StreamPlan> plans;
+  for (const auto& link : links_) {
+    for (const auto& [stream, start] : link->plan.streams)
+      plans.push_back({stream, start, std::nullopt, std::nullopt});
+  }
+  auto live = ViewBuilder::make(*build_->store, handler_, options_.name, std::move(plans), false);
+  if (!live) return fail(live.error());
+  live_.emplace(std::move(*live));
+  {
+    const std::lock_guard hold(mutex_);
+    store_ = build_->store;
+  }
+  spdlog::info("rebuilt view {} is live", build_->name);
+  end_build(std::nullopt);
+  return folders_.remove(old_view);  // readers of it keep its pages until they let go
+}
+
+void Consumer::end_build(std::optional<Error> error) {
+  if (error) {
+    spdlog::error("building a view: {}", error->message);
+    const std::string name = build_->name;
+    build_.reset();
+    static_cast<void>(folders_.remove(name));  // what stays is removed at the next start
+  }
+  const std::lock_guard hold(mutex_);
+  if (build_ && !build_->scratch.empty()) scratch_views_[build_->scratch] = build_->store;
+  build_.reset();
+  progress_.running = false;
+  progress_.error = std::move(error);
+}
+
+}  // namespace forebay

@@ -1,0 +1,83 @@
+// A consumer's own store: the view's tables, and beside them, changed in the same transactions, the
+// cursor of each stream, the gaps that were skipped and the events that were refused.
+//
+//   table      key                        value
+//   _cursors   stream                     CursorRecord
+//   _gaps      stream, zero byte, u64 BE  u64 count, reason
+//   _failed    stream, zero byte, u64 BE  i64 commit time, u32 length, reason, the encoded event
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/client/subscription.h"
+#include "common/store/store.h"
+
+namespace forebay {
+
+struct CursorRecord {
+  Cursor cursor;
+  Sequence start;            // the cursor it began with: what lies before is not lost
+  std::uint64_t lost = 0;    // events that could not be had
+  std::uint64_t failed = 0;  // events that the handler refused
+  WallTime commit_time{};    // of the last batch applied
+  bool diverged = false;
+
+  friend bool operator==(const CursorRecord& a, const CursorRecord& b);
+};
+
+class ConsumerStore {
+ public:
+  /// `view_tables`: the handler's; Table{i} is the i-th of them.
+  [[nodiscard]] static Result<std::unique_ptr<ConsumerStore>> open(
+      const std::string& dir, std::vector<std::string> view_tables);
+
+  [[nodiscard]] const Store& store() const { return *store_; }
+  [[nodiscard]] Store& store() { return *store_; }
+
+  /// kCorruption for a record that fails its checksum.
+  [[nodiscard]] Result<std::map<std::string, CursorRecord>> cursors(
+      const ReadTransaction& read) const;
+  [[nodiscard]] Result<std::optional<CursorRecord>> cursor(const ReadTransaction& read,
+                                                           std::string_view stream) const;
+  [[nodiscard]] Result<void> put_cursor(WriteTransaction& write, std::string_view stream,
+                                        const CursorRecord& record) const;
+  [[nodiscard]] Result<void> put_gap(WriteTransaction& write, std::string_view stream,
+                                     Sequence first, std::uint64_t count,
+                                     std::string_view reason) const;
+  [[nodiscard]] Result<void> put_failed(WriteTransaction& write, std::string_view stream,
+                                        Sequence sequence, WallTime commit_time,
+                                        std::string_view reason,
+                                        std::string_view encoded_event) const;
+
+  struct SkippedGap {
+    Sequence first;
+    std::uint64_t count;
+    std::string reason;
+  };
+  [[nodiscard]] std::vector<SkippedGap> gaps(const ReadTransaction& read,
+                                             std::string_view stream) const;
+
+  struct FailedEvent {
+    Sequence sequence;
+    WallTime commit_time;
+    std::string reason;
+    std::string encoded_event;
+  };
+  /// In sequence order, at most `count_max`.
+  [[nodiscard]] std::vector<FailedEvent> failed(const ReadTransaction& read,
+                                                std::string_view stream,
+                                                std::size_t count_max) const;
+
+ private:
+  ConsumerStore() = default;
+
+  std::unique_ptr<Store> store_;
+  Table cursors_{0}, gaps_{0}, failed_{0};
+};
+
+}  // namespace forebay

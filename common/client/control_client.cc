@@ -1,0 +1,60 @@
+#include "common/client/control_client.h"
+
+#include <algorithm>
+
+#include "common/base/limits.h"
+
+namespace forebay {
+
+using std::chrono::milliseconds;
+using Steady = std::chrono::steady_clock;
+
+Result<std::unique_ptr<ControlClient>> ControlClient::connect(const std::string& endpoint) {
+  std::unique_ptr<ControlClient> client(new ControlClient(endpoint));
+  if (auto opened = client->open(); !opened) return fail(opened.error());
+  return client;
+}
+
+Result<void> ControlClient::open() {
+  dealer_.reset();
+  dealer_.emplace(context_, SocketKind::kDealer, limits::kControlHighWaterMessages);
+  return dealer_->connect(endpoint_);
+}
+
+Result<ControlClient::Answer> ControlClient::request(const Request& request, milliseconds timeout) {
+  const std::uint64_t id = next_id_++;
+  const auto deadline = Steady::now() + timeout;
+  // A fresh socket's queue is empty, so it takes the request even while nobody is connected.
+  FOREBAY_INVARIANT(dealer_->send(Message(std::string_view(encode({id, {}}, request)))) ==
+                    SendResult::kSent);
+  Poller poller;
+  poller.add(*dealer_);
+  while (true) {
+    const auto left = std::chrono::ceil<milliseconds>(deadline - Steady::now());
+    poller.wait(std::max(left, milliseconds(0)));
+    if (auto answer = receive(id)) return std::move(*answer);
+    if (Steady::now() < deadline) continue;
+    // A new socket, so that what waits in this one is not sent to a sidecar that comes up later.
+    if (auto opened = open(); !opened) return fail(opened.error());
+    return fail(ErrorCode::kTimeout, "no answer from the sidecar at " + endpoint_ + " within " +
+                                         std::to_string(timeout.count()) + " ms; is it running?");
+  }
+}
+
+/// The answer to `id`, if it has come; answers to earlier requests are passed over.
+std::optional<Result<ControlClient::Answer>> ControlClient::receive(std::uint64_t id) {
+  while (auto frames = dealer_->receive()) {
+    auto reply = decode_reply(frames->front().view());
+    if (!reply) return fail(reply.error().in("the sidecar at " + endpoint_));
+    if (reply->envelope.id != id) continue;
+    if (const auto* error = std::get_if<ErrorReply>(&reply->body)) {
+      return fail(error->code, error->message);
+    }
+    Answer answer{reply->envelope, std::move(reply->body), nullptr};
+    if (frames->size() > 1) answer.payload = std::make_shared<Message>(std::move((*frames)[1]));
+    return answer;
+  }
+  return std::nullopt;
+}
+
+}  // namespace forebay

@@ -1,0 +1,48 @@
+// Asks one sidecar, one question at a time: the control socket for tools. Publisher and Consumer,
+// which have much under way at once, speak to it by themselves.
+//
+//   auto client = ControlClient::connect(endpoints.control);
+//   auto reply = (*client)->request(StatusRequest{}, limits::kRequestTimeout);
+//
+// For one thread.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "common/wire/control.h"
+#include "common/wire/transport.h"
+
+namespace forebay {
+
+class ControlClient {
+ public:
+  struct Answer {
+    Envelope envelope;
+    Reply body;                              // never an ErrorReply
+    std::shared_ptr<const Message> payload;  // the second frame; null if there was none
+  };
+
+  /// The sidecar need not be up. kIo for an endpoint that cannot be.
+  [[nodiscard]] static Result<std::unique_ptr<ControlClient>> connect(const std::string& endpoint);
+
+  /// Sends and waits for the answer. kTimeout if none came (the request will not be sent later
+  /// either); an ErrorReply is an error of its code.
+  [[nodiscard]] Result<Answer> request(const Request& request, std::chrono::milliseconds timeout);
+
+  [[nodiscard]] const std::string& endpoint() const { return endpoint_; }
+
+ private:
+  explicit ControlClient(std::string endpoint) : endpoint_(std::move(endpoint)) {}
+  [[nodiscard]] Result<void> open();
+  [[nodiscard]] std::optional<Result<Answer>> receive(std::uint64_t id);
+
+  std::string endpoint_;
+  Context context_;
+  std::optional<Socket> dealer_;
+  std::uint64_t next_id_ = 1;
+};
+
+}  // namespace forebay

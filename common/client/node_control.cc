@@ -1,0 +1,139 @@
+#include "common/client/node_control.h"
+
+#include <nlohmann/json.hpp>
+
+#include "common/base/limits.h"
+#include "common/event/json_value.h"
+#include "common/event/msgpack_cursor.h"
+
+namespace forebay {
+namespace {
+
+Json error_answer(const Error& error) {
+  return {{"error", {{"code", to_string(error.code)}, {"message", error.message}}}};
+}
+
+Json answer_of(const Result<void>& done) {
+  return done ? Json{{"ok", true}} : error_answer(done.error());
+}
+
+std::string text_field(const Json& request, const char* name) {
+  const auto found = request.find(name);
+  return found != request.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+Result<std::map<std::string, Sequence>> sequences_field(const Json& request, const char* name) {
+  std::map<std::string, Sequence> sequences;
+  const auto found = request.find(name);
+  if (found == request.end()) return sequences;
+  if (!found->is_object())
+    return fail(ErrorCode::kBadInput, std::string("\"") + name + "\" is no map");
+  for (const auto& [stream, value] : found->items()) {
+    if (!value.is_number_unsigned() || value.get<std::uint64_t>() == 0) {
+      return fail(ErrorCode::kBadInput,
+                  std::string("\"") + name + "\" of " + stream + " is no sequence from 1 on");
+    }
+    sequences[stream] = Sequence{value.get<std::uint64_t>()};
+  }
+  return sequences;
+}
+
+Json progress(const Consumer& consumer) {
+  const BuildProgress build = consumer.build_progress();
+  Json json{{"running", build.running},
+            {"view", build.view},
+            {"applied", build.applied},
+            {"total", build.total}};
+  if (build.error) json["error"] = error_answer(*build.error)["error"];
+  return json;
+}
+
+Json status(const Consumer& consumer, const std::string& name) {
+  const MonoTime now = SystemClock().mono();
+  Json streams = Json::array();
+  for (const auto& [stream, status] : consumer.status()) {
+    const CursorRecord& record = status.record;
+    const std::uint64_t cursor = record.cursor.sequence.value;
+    Json entry{{"stream", stream},
+               {"state", to_string(status.state)},
+               {"incarnation", record.cursor.incarnation.hex()},
+               {"cursor", cursor},
+               {"head", status.head.value},
+               {"lag", status.head.value > cursor ? status.head.value - cursor : 0},
+               {"start", record.start.value},
+               {"lost", record.lost},
+               {"failed", record.failed},
+               {"age_ms", nullptr}};
+    if (status.covered) {
+      entry["age_ms"] =
+          std::chrono::duration_cast<std::chrono::milliseconds>(now - *status.covered).count();
+    }
+    streams.push_back(std::move(entry));
+  }
+  return {{"consumer", name}, {"streams", std::move(streams)}, {"build", progress(consumer)}};
+}
+
+Json failed(const Consumer& consumer, const Json& request) {
+  const auto view = consumer.view();
+  if (!view) return error_answer(view.error());
+  const std::string stream = text_field(request, "stream");
+  const auto limit = request.find("limit");
+  const std::size_t count =
+      limit != request.end() && limit->is_number_unsigned() ? limit->get<std::size_t>() : 100;
+  const ReadTransaction read = (*view)->store().read();
+  Json all = Json::array();
+  for (const auto& event : (*view)->failed(read, stream, std::min(count, limits::kFailedListMax))) {
+    all.push_back({{"sequence", event.sequence.value},
+                   {"time", to_rfc3339(event.commit_time)},
+                   {"reason", event.reason},
+                   {"bytes", event.encoded_event.size()}});
+  }
+  return {{"failed", std::move(all)}};
+}
+
+Json answer(Consumer& consumer, const std::string& name, const Json& request) {
+  const std::string op = text_field(request, "op");
+  if (op == "status") return status(consumer, name);
+  if (op == "progress") return progress(consumer);
+  if (op == "failed") return failed(consumer, request);
+  if (op == "reset") {
+    const std::string mode = text_field(request, "mode");
+    if (mode != "adopt" && mode != "rebuild") {
+      return error_answer({ErrorCode::kBadInput, "\"mode\" is adopt or rebuild"});
+    }
+    return answer_of(consumer.reset(text_field(request, "stream"),
+                                    mode == "adopt" ? ResetMode::kAdopt : ResetMode::kRebuild));
+  }
+  if (op == "build") {
+    const auto from = sequences_field(request, "from");
+    if (!from) return error_answer(from.error());
+    const auto until = sequences_field(request, "until");
+    if (!until) return error_answer(until.error());
+    return answer_of(consumer.build(text_field(request, "view"), *from, *until));
+  }
+  return error_answer({ErrorCode::kBadInput, "unknown op \"" + op.substr(0, 64) + "\""});
+}
+
+}  // namespace
+
+bool is_node_request(std::string_view request) {
+  MsgpackCursor cursor(request);
+  return cursor.map() && cursor.text() == "op";
+}
+
+std::string answer_node_request(Consumer& consumer, const std::string& name,
+                                std::string_view request) {
+  Json reply;
+  if (request.size() > limits::kControlBytesMax) {
+    reply = error_answer(
+        {ErrorCode::kBadInput,
+         "a request of more than " + std::to_string(limits::kControlBytesMax) + " bytes"});
+  } else if (auto json = json_from_msgpack(request); !json) {
+    reply = error_answer(json.error());
+  } else {
+    reply = answer(consumer, name, *json);
+  }
+  return msgpack_from_json(reply).value_or(std::string());
+}
+
+}  // namespace forebay

@@ -1,0 +1,335 @@
+#include "nodes/sourcing/view.h"
+
+#include "common/base/bytes.h"
+#include "common/base/limits.h"
+#include "nodes/sourcing/schema.h"
+
+namespace forebay {
+namespace {
+
+constexpr Table kItem{0}, kStock{1}, kFc{2}, kFcDays{3}, kCarrier{4}, kCarrierDays{5},
+    kCarrierRoom{6}, kLane{7};
+constexpr std::uint16_t kNoCutoff = 0xffff;
+
+/// A key under construction, on the stack.
+class Key {
+ public:
+  /// A name that more follows.
+  Key& name(std::string_view text) {
+    bytes_[size_++] = static_cast<char>(text.size());
+    return last(text);
+  }
+  Key& block(std::int32_t number) {
+    const std::uint32_t ordered = static_cast<std::uint32_t>(number) ^ 0x80000000u;
+    for (int shift = 24; shift >= 0; shift -= 8) {
+      bytes_[size_++] = static_cast<char>(ordered >> shift);
+    }
+    return *this;
+  }
+  /// A name at the end.
+  Key& last(std::string_view text) {
+    FOREBAY_INVARIANT(text.size() <= limits::kSourcingNameBytesMax);
+    text.copy(bytes_.data() + size_, text.size());
+    size_ += text.size();
+    return *this;
+  }
+  operator std::string_view() const { return {bytes_.data(), size_}; }
+
+ private:
+  std::array<char, limits::kStoreKeyBytesMax> bytes_;
+  std::size_t size_ = 0;
+};
+
+/// Takes a record apart, front to back. It was written by this file: what does not fit is damage.
+class Record {
+ public:
+  explicit Record(std::string_view bytes) : rest_(bytes) {}
+
+  template <class T>
+  T number() {
+    FOREBAY_INVARIANT(rest_.size() >= sizeof(T));
+    const T value = load_le<T>(rest_.data());
+    rest_.remove_prefix(sizeof(T));
+    return value;
+  }
+  std::string_view text() {
+    const std::size_t size = number<std::uint8_t>();
+    FOREBAY_INVARIANT(rest_.size() >= size);
+    const std::string_view text = rest_.substr(0, size);
+    rest_.remove_prefix(size);
+    return text;
+  }
+  [[nodiscard]] PackedNames names() const { return PackedNames(rest_); }
+
+ private:
+  std::string_view rest_;
+};
+
+void append_text(std::string& out, std::string_view text) {
+  append_le(out, static_cast<std::uint8_t>(text.size()));
+  out += text;
+}
+
+void append_names(std::string& out, const std::vector<std::string_view>& names) {
+  for (const std::string_view name : names) append_text(out, name);
+}
+
+void append_time(std::string& out, std::optional<TimeOfDay> time) {
+  append_le(out, time ? static_cast<std::uint16_t>(time->count()) : kNoCutoff);
+}
+
+template <class T>
+void append_numbers(std::string& out, const std::array<std::int64_t, 3>& numbers) {
+  for (const std::int64_t number : numbers) append_le(out, static_cast<T>(number));
+}
+
+tl::unexpected<Error> fail_sum(const char* what) {
+  return fail(ErrorCode::kBadInput, std::string(what) + ": the sum would leave 64 bits");
+}
+
+Result<void> change_block(ViewWriter& view, Table table, std::string_view key, CivilDate date,
+                          const std::function<bool(DayBlock&, unsigned day)>& change) {
+  DayBlock block(view.get(table, key).value_or(std::string_view{}));
+  if (!change(block, day_of_block(date))) return fail_sum("capacity_used");
+  view.put(table, key, block.encode());
+  return {};
+}
+
+Result<void> put_exception(ViewWriter& view, Table table, std::string_view name, CivilDate date,
+                           bool open) {
+  return change_block(view, table, Key().name(name).block(block_of(date)), date,
+                      [&](DayBlock& block, unsigned day) {
+                        block.set_exception(day, open);
+                        return true;
+                      });
+}
+
+Result<void> put_capacity(ViewWriter& view, Table table, std::string_view key, CivilDate date,
+                          std::int64_t capacity) {
+  return change_block(view, table, key, date, [&](DayBlock& block, unsigned day) {
+    block.set_capacity(day, capacity);
+    return true;
+  });
+}
+
+Result<void> add_used(ViewWriter& view, Table table, std::string_view key, CivilDate date,
+                      std::int64_t used) {
+  return change_block(view, table, key, date,
+                      [&](DayBlock& block, unsigned day) { return block.add_used(day, used); });
+}
+
+/// What each event does to the view.
+struct Fold {
+  ViewWriter& view;
+
+  Result<void> operator()(const ItemUpserted& event) const {
+    std::string value;
+    append_numbers<std::uint32_t>(value, event.sides_mm);
+    append_le(value, static_cast<std::uint32_t>(event.weight_g));
+    append_names(value, event.attributes);
+    view.put(kItem, event.sku, value);
+    return {};
+  }
+  Result<void> operator()(const ItemRetired& event) const {
+    view.erase(kItem, event.sku);
+    return {};
+  }
+
+  Result<void> operator()(const StockSet& event) const {
+    put_stock(Key().name(event.sku).last(event.fc), event.on_hand);
+    return {};
+  }
+  Result<void> operator()(const StockAdjusted& event) const {
+    const Key key = Key().name(event.sku).last(event.fc);
+    const auto before = view.get(kStock, key);
+    std::int64_t on_hand = before ? Record(*before).number<std::int64_t>() : 0;
+    if (__builtin_add_overflow(on_hand, event.delta, &on_hand)) return fail_sum("stock.adjusted");
+    put_stock(key, on_hand);
+    return {};
+  }
+
+  Result<void> operator()(const FcUpserted& event) const {
+    std::string value;
+    append_time(value, event.cutoff);
+    append_le(value, event.working_days);
+    append_le(value, static_cast<std::uint32_t>(event.handling_days));
+    append_text(value, event.zone);
+    append_text(value, event.time_zone);
+    append_le(value, static_cast<std::uint8_t>(event.carriers.has_value()));
+    if (event.carriers) append_names(value, *event.carriers);
+    view.put(kFc, event.fc, value);
+    return {};
+  }
+  Result<void> operator()(const FcException& event) const {
+    return put_exception(view, kFcDays, event.fc, event.date, event.open);
+  }
+  Result<void> operator()(const FcCapacitySet& event) const {
+    return put_capacity(view, kFcDays, Key().name(event.fc).block(block_of(event.date)), event.date,
+                        event.orders);
+  }
+  Result<void> operator()(const FcCapacityUsed& event) const {
+    return add_used(view, kFcDays, Key().name(event.fc).block(block_of(event.date)), event.date,
+                    event.orders);
+  }
+
+  Result<void> operator()(const CarrierUpserted& event) const {
+    std::string value;
+    append_time(value, event.cutoff);
+    append_le(value, event.working_days);
+    append_numbers<std::int64_t>(value, event.box_mm);
+    append_le(value, event.box_g);
+    append_names(value, event.refuses);
+    view.put(kCarrier, event.carrier, value);
+    return {};
+  }
+  Result<void> operator()(const CarrierException& event) const {
+    return put_exception(view, kCarrierDays, event.carrier, event.date, event.open);
+  }
+  Result<void> operator()(const CarrierCapacitySet& event) const {
+    return put_capacity(view, kCarrierRoom, room_key(event), event.date, event.boxes);
+  }
+  Result<void> operator()(const CarrierCapacityUsed& event) const {
+    return add_used(view, kCarrierRoom, room_key(event), event.date, event.boxes);
+  }
+  Result<void> operator()(const LaneUpserted& event) const {
+    std::string value;
+    append_le(value, static_cast<std::uint32_t>(event.transit_days));
+    view.put(kLane, lane_key(event), value);
+    return {};
+  }
+  Result<void> operator()(const LaneRetired& event) const {
+    view.erase(kLane, lane_key(event));
+    return {};
+  }
+
+ private:
+  void put_stock(std::string_view key, std::int64_t on_hand) const {
+    std::string value;
+    append_le(value, on_hand);
+    view.put(kStock, key, value);
+  }
+  template <class Event>
+  static Key room_key(const Event& event) {
+    return Key().name(event.fc).block(block_of(event.date)).last(event.carrier);
+  }
+  template <class Event>
+  static Key lane_key(const Event& event) {
+    return Key().name(event.from_zone).name(event.to_zone).last(event.carrier);
+  }
+};
+
+}  // namespace
+
+std::vector<std::string> SourcingHandler::tables() const {
+  return {"item", "stock", "fc", "fc_days", "carrier", "carrier_days", "carrier_room", "lane"};
+}
+
+Result<void> SourcingHandler::apply(const EventView& event, const EventContext& context,
+                                    ViewWriter& view) {
+  const auto decoded = decode_upstream(context.stream, event.type, event.data);
+  if (!decoded) return fail(decoded.error());
+  return std::visit(Fold{view}, *decoded);
+}
+
+bool PackedNames::contains(std::string_view name) const {
+  for (const std::string_view entry : *this) {
+    if (entry >= name) return entry == name;
+  }
+  return false;
+}
+
+std::optional<ItemRecord> ViewReader::item(std::string_view sku) const {
+  const auto value = transaction_.get(kItem, sku);
+  if (!value) return std::nullopt;
+  Record record(*value);
+  ItemRecord item{};
+  for (std::int64_t& side : item.sides_mm) side = record.number<std::uint32_t>();
+  item.weight_g = record.number<std::uint32_t>();
+  item.attributes = record.names();
+  return item;
+}
+
+std::optional<FcRecord> ViewReader::fc(std::string_view name) const {
+  const auto value = transaction_.get(kFc, name);
+  if (!value) return std::nullopt;
+  Record record(*value);
+  FcRecord fc{};
+  fc.cutoff = TimeOfDay{record.number<std::uint16_t>()};
+  fc.week = record.number<std::uint8_t>();
+  fc.handling_days = record.number<std::uint32_t>();
+  fc.zone = record.text();
+  fc.time_zone = record.text();
+  if (record.number<std::uint8_t>() != 0) fc.carriers = record.names();
+  return fc;
+}
+
+std::optional<CarrierRecord> ViewReader::carrier(std::string_view name) const {
+  const auto value = transaction_.get(kCarrier, name);
+  if (!value) return std::nullopt;
+  Record record(*value);
+  CarrierRecord carrier{};
+  const auto cutoff = record.number<std::uint16_t>();
+  if (cutoff != kNoCutoff) carrier.cutoff = TimeOfDay{cutoff};
+  carrier.week = record.number<std::uint8_t>();
+  for (std::int64_t& side : carrier.box_mm) side = record.number<std::int64_t>();
+  carrier.box_g = record.number<std::int64_t>();
+  carrier.refuses = record.names();
+  return carrier;
+}
+
+DayWindow ViewReader::days(Table table, std::string_view name, CivilDate first) const {
+  DayWindow window(first);
+  for (int i = 0; i < window.blocks(); ++i) {
+    const auto value = transaction_.get(table, Key().name(name).block(block_of(first) + i));
+    if (value) window.set(i, DayBlockView(*value));
+  }
+  return window;
+}
+
+DayWindow ViewReader::fc_days(std::string_view fc, CivilDate first) const {
+  return days(kFcDays, fc, first);
+}
+
+DayWindow ViewReader::carrier_days(std::string_view carrier, CivilDate first) const {
+  return days(kCarrierDays, carrier, first);
+}
+
+// std::ref below: a std::function that holds more than two pointers would allocate.
+
+void ViewReader::stock(
+    std::string_view sku,
+    const std::function<void(std::string_view fc, std::int64_t on_hand)>& visit) const {
+  const Key prefix = Key().name(sku);
+  const std::size_t skip = std::string_view(prefix).size();
+  const auto entry = [&](std::string_view key, std::string_view value) {
+    visit(key.substr(skip), Record(value).number<std::int64_t>());
+    return true;
+  };
+  transaction_.for_each(kStock, prefix, std::ref(entry));
+}
+
+void ViewReader::lanes(
+    std::string_view from_zone, std::string_view to_zone,
+    const std::function<void(std::string_view carrier, std::int64_t transit_days)>& visit) const {
+  const Key prefix = Key().name(from_zone).name(to_zone);
+  const std::size_t skip = std::string_view(prefix).size();
+  const auto entry = [&](std::string_view key, std::string_view value) {
+    visit(key.substr(skip), Record(value).number<std::uint32_t>());
+    return true;
+  };
+  transaction_.for_each(kLane, prefix, std::ref(entry));
+}
+
+void ViewReader::carrier_room(
+    std::string_view fc, std::int32_t block,
+    const std::function<void(std::string_view carrier, DayBlockView capacity)>& visit) const {
+  const Key prefix = Key().name(fc).block(block);
+  const std::size_t skip = std::string_view(prefix).size();
+  const auto entry = [&](std::string_view key, std::string_view value) {
+    visit(key.substr(skip), DayBlockView(value));
+    return true;
+  };
+  transaction_.for_each(kCarrierRoom, prefix, std::ref(entry));
+}
+
+}  // namespace forebay
