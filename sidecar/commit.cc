@@ -67,24 +67,28 @@ class Round {
     const Subscribe& request = work.request;
     ConsumerRecord record;
     record.incarnation = stream.incarnation;
-    record.start = stream.oldest - 1;
+    Sequence start = stream.oldest - 1;
     if (request.start == "latest") {
-      record.start = stream.head();
+      start = stream.head();
     } else if (request.start == "time") {
       const auto first = transaction_.find_time(work.stream, wall_from_unix_ns(request.time_ns));
       if (!first) return fail(first.error());
-      record.start = *first - 1;
+      start = *first - 1;
     } else if (request.start == "cursor") {
       record.incarnation = request.incarnation;
-      record.start = request.cursor;
+      start = request.cursor;
     }
-    record.cursor = record.start;
+    record.start = start;
+    // One that goes on keeps what is known of it.
+    if (request.start == "cursor" && work.known.incarnation == request.incarnation)
+      record = work.known;
+    record.cursor = start;
     record.time = now_;
     const ConsumerKey key{request.stream, request.consumer};
     outcome_.subscribed.emplace_back(key, record);
     outcome_.answers.push_back(
         {work.peer,
-         Subscribed{request.stream, stream.incarnation, record.start, stream.head(), stream.oldest},
+         Subscribed{request.stream, stream.incarnation, start, stream.head(), stream.oldest},
          {}});
     return transaction_.put_consumer(key, record);
   }

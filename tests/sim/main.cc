@@ -1,4 +1,4 @@
-// Runs seeds of the simulation: `sim` as many as FOREBAY_SIM_SEEDS says (default 300), from
+// Runs seeds of the simulation: `sim` as many as FOREBAY_SIM_SEEDS says (default 200), from
 // FOREBAY_SIM_FIRST (default 1) on. A seed that fails says how to run it again, alone and with
 // FOREBAY_LOG=debug if wanted.
 #include <spdlog/spdlog.h>
@@ -26,7 +26,7 @@ int main() {
   spdlog::set_level(level == nullptr ? spdlog::level::off : spdlog::level::from_str(level));
   // Its logs are synced as ever; on memory that takes no time.
   if (::access("/dev/shm", W_OK) == 0) ::setenv("TMPDIR", "/dev/shm", 0);
-  const std::uint64_t seeds = number_from("FOREBAY_SIM_SEEDS", 300);
+  const std::uint64_t seeds = number_from("FOREBAY_SIM_SEEDS", 200);
   const std::uint64_t first = number_from("FOREBAY_SIM_FIRST", 1);
   std::uint64_t failed = 0, events = 0, lost = 0, slowest_ms = 0;
   std::map<std::string, std::uint64_t> faults;

@@ -106,7 +106,8 @@ TEST_CASE("AStartIsResolvedAtItsPlaceInTheQueue") {
   f.commit(f.registration(1), f.batch(1, 0, 3));
   f.clock.advance(std::chrono::seconds(10));
   const auto start_of = [&](Subscribe request) {
-    auto outcome = f.commit(SubscribeWork{{"peer", 1}, {0}, std::move(request)}, f.batch(1, 3, 5));
+    auto outcome =
+        f.commit(SubscribeWork{{"peer", 1}, {0}, std::move(request), {}}, f.batch(1, 3, 5));
     return std::get<Subscribed>(outcome.answers.at(0).reply);
   };
   SECTION("latest") {
@@ -131,6 +132,19 @@ TEST_CASE("AStartIsResolvedAtItsPlaceInTheQueue") {
   CHECK(consumers->front().first == ConsumerKey{"a", "c"});
 }
 
+TEST_CASE("AConsumerThatRegistersAgainKeepsItsStartAndWhatItLost") {
+  Fixture f;
+  f.commit(f.registration(1), f.batch(1, 0, 3));
+  const Incarnation incarnation = f.log->stream({0}).incarnation;
+  ConsumerRecord known{incarnation, {1}, {2}, 5, 6, {}};
+  f.commit(SubscribeWork{{"peer", 1}, {0}, {"a", "c", "cursor", 0, incarnation, {3}}, known});
+  const ConsumerRecord record = f.log->snapshot().consumers()->at(0).second;
+  CHECK(record.start == Sequence{1});
+  CHECK(record.cursor == Sequence{3});
+  CHECK(record.lost == 5);
+  CHECK(record.failed == 6);
+}
+
 TEST_CASE("EarliestOfATrimmedStreamIsWhatItHolds") {
   Fixture f;
   f.commit(f.registration(1), f.batch(1, 0, 3), f.batch(1, 3, 5));
@@ -139,7 +153,8 @@ TEST_CASE("EarliestOfATrimmedStreamIsWhatItHolds") {
     REQUIRE(transaction.trim({0}, 1, [](const BatchHeader&) { return true; }).has_value());
     REQUIRE(transaction.commit().has_value());
   }
-  const auto outcome = f.commit(SubscribeWork{{"peer", 1}, {0}, {"a", "c", "earliest", 0, {}, {}}});
+  const auto outcome =
+      f.commit(SubscribeWork{{"peer", 1}, {0}, {"a", "c", "earliest", 0, {}, {}}, {}});
   CHECK(std::get<Subscribed>(outcome.answers.at(0).reply).start == Sequence{3});
 }
 
@@ -152,7 +167,7 @@ TEST_CASE("AFullLogDiscardsTheWholeQueueAndSaysSoToThoseWhoWait") {
     work.push_back(BatchWork{{0}, {}, Message(std::string_view(bytes))});
   }
   work.push_back(f.registration(2, 1, kMine, "new"));
-  work.push_back(SubscribeWork{{"peer", 3}, {0}, {"a", "c", "earliest", 0, {}, {}}});
+  work.push_back(SubscribeWork{{"peer", 3}, {0}, {"a", "c", "earliest", 0, {}, {}}, {}});
   const auto outcome = f.committer.commit(std::move(work));
   REQUIRE(outcome.has_value());
   CHECK(outcome->full);

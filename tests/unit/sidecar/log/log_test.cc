@@ -249,6 +249,31 @@ TEST_CASE("DamageInTheMiddleIsReportedWithExactlyItsRange") {
   CHECK(scan(*log, kFirst, {4}).front() == Seen{{3}, {6}, false});
 }
 
+TEST_CASE("ADamagedBatchIsTrimmedWithTheNextSoundOneAndNotBefore") {
+  const TempDir dir;
+  {
+    const auto log = open_log(dir);
+    for (int i = 1; i <= 5; ++i) append(*log, kFirst, at(i), 2);
+  }
+  damage(dir, "s/a", key_of(3), 100);
+  damage(dir, "s/a", key_of(5), 30);
+  const auto log = open_log(dir);
+  const auto trim_before = [&](std::int64_t second) {
+    auto transaction = log->begin();
+    const auto trimmed = transaction.trim(kFirst, 10, [&](const BatchHeader& header) {
+      return header.place.commit_time < at(second);
+    });
+    REQUIRE(trimmed.has_value());
+    REQUIRE(transaction.commit().has_value());
+    return *trimmed;
+  };
+  CHECK(trim_before(4) == 1);
+  CHECK(log->stream(kFirst).oldest == Sequence{3});
+  CHECK(trim_before(5) == 3);
+  CHECK(log->stream(kFirst).oldest == Sequence{9});
+  CHECK(scan(*log, kFirst, {9}) == std::vector<Seen>{{{9}, {11}, true}});
+}
+
 TEST_CASE("AStartTimeBesideDamageBeginsAtTheDamageRatherThanPastIt") {
   const TempDir dir;
   {
