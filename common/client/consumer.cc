@@ -306,7 +306,7 @@ Result<void> Consumer::start_build(const std::string& view,
         return fail(ErrorCode::kUnavailable,
                     "the sidecar of " + stream + " has not been heard of: is it running?");
       }
-      targets[stream] = state.subscription->head();
+      targets[stream] = state.subscription->log_head();
     }
     if (const auto begin = from.find(stream); begin != from.end())
       cursor.sequence = begin->second - 1;

@@ -92,6 +92,12 @@ void Subscription::hear_head(Sequence head, MonoTime now) {
   if (has_cursor_ && cursor_.sequence >= head) covered_ = now;
 }
 
+/// Of one run of the sidecar over one log, the highest head; on_boot() forgets it.
+void Subscription::hear_log(const Incarnation& incarnation, Sequence head) {
+  log_head_ = incarnation == log_incarnation_ ? std::max(log_head_, head) : head;
+  log_incarnation_ = incarnation;
+}
+
 // broadcasts
 
 void Subscription::on_broadcast(Message body, MonoTime now) {
@@ -181,6 +187,8 @@ void Subscription::on_boot(const BootId& boot) {
   registered_ = consumer_.empty();
   request_due_ = not_before_ = MonoTime{};
   fetch_id_ = 0;
+  log_incarnation_ = Incarnation{};  // until this boot names it
+  log_head_ = Sequence{};
   // What waits here is of the run before; the log tells what became of it.
   live_buffer_.clear();
   live_buffer_bytes_ = 0;
@@ -189,7 +197,7 @@ void Subscription::on_boot(const BootId& boot) {
 
 void Subscription::on_beacon(const Beacon& beacon, MonoTime now) {
   on_boot(beacon.boot);
-  log_incarnation_ = beacon.incarnation;
+  hear_log(beacon.incarnation, beacon.head);
   beacon_due_ = now + beacon.next_due;
   last_beacon_at_ = now;
   last_beacon_ = beacon;
@@ -256,11 +264,12 @@ std::vector<std::pair<Envelope, Request>> Subscription::take_requests(MonoTime n
 }
 
 MonoTime Subscription::next_due() const {
+  if (!deliveries_.empty()) return MonoTime{};  // a group was full before they were taken
   if (state_ == State::kDiverged && registered_) return MonoTime::max();
   const bool behind = state_ == State::kFetch || state_ == State::kGap;
   if (!registered_ || fetch_id_ != 0) return std::max(request_due_, not_before_);
   if (!behind) return std::max({request_due_, not_before_, beacon_due_.value_or(request_due_)});
-  return deliveries_.empty() && !uncommitted_start_ ? not_before_ : MonoTime::max();
+  return uncommitted_start_ ? MonoTime::max() : not_before_;
 }
 
 void Subscription::on_reply(const ReplyMessage& reply, Message batches, MonoTime now) {
@@ -296,7 +305,7 @@ void Subscription::on(const ErrorReply& reply, MonoTime now) {
 void Subscription::on(const Subscribed& reply, MonoTime now) {
   registered_ = true;
   request_due_ = MonoTime{};
-  log_incarnation_ = reply.incarnation;
+  hear_log(reply.incarnation, reply.head);
   if (!has_cursor_) {
     has_cursor_ = true;
     cursor_ = Cursor{reply.incarnation, reply.start, 0};
@@ -367,7 +376,7 @@ void Subscription::on(const Corrupt& reply, MonoTime now) {
 }
 
 void Subscription::on(const Diverged& reply) {
-  log_incarnation_ = reply.incarnation;
+  hear_log(reply.incarnation, reply.head);
   diverge(reply.message);
 }
 

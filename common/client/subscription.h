@@ -109,6 +109,9 @@ class Subscription {
   [[nodiscard]] std::chrono::milliseconds producer_silence(MonoTime now) const;
   /// The incarnation and head that the sidecar last named, for an operator's `reset --adopt`.
   [[nodiscard]] const Incarnation& log_incarnation() const { return log_incarnation_; }
+  /// Of the log as it is now, unlike head(), which a log that was replaced or rolled back may never
+  /// reach again.
+  [[nodiscard]] Sequence log_head() const { return log_head_; }
 
  private:
   void transition(State next, std::string_view why);
@@ -119,6 +122,7 @@ class Subscription {
   void deliver(std::shared_ptr<const Message> owner, const BatchView& batch);
   void skip_to(Sequence next, std::string reason);
   void hear_head(Sequence head, MonoTime now);
+  void hear_log(const Incarnation& incarnation, Sequence head);
   void drain_live_buffer();
   void take_fetched(const std::shared_ptr<const Message>& batches);
   void fetch_on(Sequence before, MonoTime now);
@@ -154,6 +158,7 @@ class Subscription {
   MonoTime request_due_{};  // next registration or fetch, or when the one under way counts as lost
 
   Incarnation log_incarnation_;
+  Sequence log_head_;
   Sequence head_;
   std::optional<MonoTime> covered_;
   std::optional<MonoTime> beacon_due_;
