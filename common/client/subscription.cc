@@ -128,6 +128,7 @@ void Subscription::on_batch(std::shared_ptr<const Message> owner, const BatchVie
                             bool live) {
   const BatchHeader& header = batch.header();
   if (header.origin.incarnation != cursor_.incarnation) {
+    hear_log(header.origin.incarnation, header.last());  // a batch may come before any beacon
     return diverge("a batch of incarnation " + header.origin.incarnation.hex());
   }
   const Sequence wanted = cursor_.sequence + 1;
@@ -320,8 +321,10 @@ void Subscription::on(const Subscribed& reply, MonoTime now) {
 }
 
 void Subscription::on(const Batches& reply, std::shared_ptr<const Message> batches, MonoTime now) {
-  if (reply.incarnation != cursor_.incarnation)
+  if (reply.incarnation != cursor_.incarnation) {
+    hear_log(reply.incarnation, reply.head);
     return diverge("a fetch from incarnation " + reply.incarnation.hex());
+  }
   std::string_view rest = batches->view();
   while (!rest.empty() && state_ != State::kDiverged) {
     const auto header = parse_batch_header(rest);
@@ -348,15 +351,19 @@ void Subscription::on(const Batches& reply, std::shared_ptr<const Message> batch
 }
 
 void Subscription::on(const Trimmed& reply, MonoTime now) {
-  if (reply.incarnation != cursor_.incarnation)
+  if (reply.incarnation != cursor_.incarnation) {
+    hear_log(reply.incarnation, reply.head);
     return diverge("a fetch from incarnation " + reply.incarnation.hex());
+  }
   skip_to(reply.oldest, "trimmed");
   hear_head(reply.head, now);
 }
 
 void Subscription::on(const Corrupt& reply, MonoTime) {
-  if (reply.incarnation != cursor_.incarnation)
+  if (reply.incarnation != cursor_.incarnation) {
+    hear_log(reply.incarnation, reply.first - 1);
     return diverge("a fetch from incarnation " + reply.incarnation.hex());
+  }
   skip_to(reply.first + reply.count, "corrupt");
 }
 
