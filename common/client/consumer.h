@@ -136,6 +136,7 @@ class Consumer {
   [[nodiscard]] bool build_is_complete() const;
   [[nodiscard]] Result<void> swap_in();
   [[nodiscard]] std::optional<Error> unfit_to_swap() const;
+  [[nodiscard]] Result<void> keep_scratch();
   void end_build(std::optional<Error> error);
   [[nodiscard]] Result<void> on_thread(std::function<Result<void>()> action);
 

@@ -17,8 +17,8 @@ class TrimmedLog(KeyedTest):
         consumer.wait_applied("a", cursor)
         applied = self.batches("a")
         consumer.process.kill()
-        self.publish("a", 20_000)
-        wait_until(lambda: self.status("a")["bytes"] <= KEPT_BYTES, "trimmed")
+        self.publish("a", 20_000, 400)
+        wait_until(lambda: self.status("a")["bytes"] <= KEPT_BYTES, "trimmed", 60)
         oldest, head = self.status("a")["oldest"], self.status("a")["head"]
         lost = oldest - cursor - 1
         self.assertGreater(lost, 0)
