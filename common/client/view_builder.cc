@@ -175,7 +175,7 @@ Result<void> ViewBuilder::adopt(const std::string& stream) {
   CursorRecord record = state.record;
   record.diverged = false;
   record.cursor =
-      Cursor{incarnation, std::min(record.cursor.sequence, state.subscription->head()), 0};
+      Cursor{incarnation, std::min(record.cursor.sequence, state.subscription->log_head()), 0};
   static_cast<void>(group());
   if (auto put = store_->put_cursor(*group_, stream, record); !put) return put;
   if (auto committed = commit(); !committed) return fail(committed.error());

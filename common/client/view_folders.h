@@ -1,8 +1,7 @@
 // Where a consumer's views lie in its state folder:
 //
 //   views/<name>/   one LMDB environment a view
-//   current         the name of the live one; renamed into place, so that a swap happens or does
-//   not
+//   current         the name of the live one; renamed into place: a swap happens or does not
 //
 // Views made by a rebuild are named by numbers; a scratch view has the name its user gave it.
 #pragma once

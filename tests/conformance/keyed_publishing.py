@@ -1,0 +1,130 @@
+"""`value.added` events for forebay-test-consumer, and tests that begin with sidecars, a publisher and a consumer."""
+
+import datetime
+import json
+import random
+import unittest
+
+from client import Client, Publisher
+from forebay_test import Installation, KeyedConsumer, fold, seed_of_this_run, wait_until
+from formats import event
+
+SEED = seed_of_this_run()
+TOPOLOGY = """
+[topology]
+name = "test"
+[hosts.a]
+[sidecars.left]
+host = "a"
+streams = { a = %s, b = {} }
+[sidecars.right]
+host = "a"
+streams = { c = {} }
+"""
+SIDECAR_OF = {"a": "left", "b": "left", "c": "right"}
+
+
+def now():
+    return datetime.datetime.now(datetime.timezone.utc).isoformat().replace("+00:00", "Z")
+
+
+class KeyedTest(unittest.TestCase):
+    """Two sidecars, three streams; what a test starts ends with it."""
+
+    RETENTION = "{}"
+
+    def setUp(self):
+        self.dice = random.Random(SEED)
+        self.installation = Installation(TOPOLOGY % self.RETENTION)
+        self.addCleanup(self._end)
+        self.sidecars = {name: self.installation.start_sidecar(name) for name in ("left", "right")}
+        self.clients, self.publishers = {}, {}
+
+    def _end(self):
+        for client in self.clients.values():
+            client.__exit__()
+        failed = any(error for _, error in getattr(self._outcome, "errors", []))
+        if failed or getattr(getattr(self._outcome, "result", None), "failures", None):
+            print(f"FOREBAY_SEED={SEED}")
+        self.installation.__exit__(failed)
+
+    def consumer(self, starts=None, name="keyed"):
+        links = {}
+        for stream, start in (starts or dict.fromkeys("abc", "earliest")).items():
+            links.setdefault(SIDECAR_OF[stream], {})[stream] = start
+        consumer = KeyedConsumer(self.installation, links, name)
+        consumer.start()
+        return consumer
+
+    def client(self, stream):
+        sidecar = SIDECAR_OF[stream]
+        if sidecar not in self.clients:
+            self.clients[sidecar] = Client(lambda socket: self.installation.endpoint(sidecar, socket))
+        return self.clients[sidecar]
+
+    def publish(self, stream, count, batch_max=50, **data):
+        """Publishes that many events and waits until they are on disk; the head then."""
+        self.send(stream, count, batch_max, **data)
+        self.publishers[stream].flush(30)
+        return self.head(stream)
+
+    def send(self, stream, count, batch_max=50, **data):
+        if stream not in self.publishers:
+            # A connection of its own: acknowledgements of one stream are not another's.
+            sidecar = SIDECAR_OF[stream]
+            client = Client(lambda socket: self.installation.endpoint(sidecar, socket))
+            self.clients[f"publisher of {stream}"] = client
+            self.publishers[stream] = Publisher(client, stream)
+        publisher = self.publishers[stream]
+        while count > 0:
+            size = min(count, self.dice.randint(1, batch_max))
+            publisher.publish([self.event(**data) for _ in range(size)])
+            count -= size
+            while publisher.waiting() > 64:
+                publisher.work(0.01)
+
+    def forget_publishers(self):
+        """Their producers are unknown to a log that was replaced."""
+        for stream in list(self.publishers):
+            del self.publishers[stream]
+            self.clients.pop(f"publisher of {stream}").__exit__()
+
+    def event(self, **data):
+        return event("value.added", {"key": f"k{self.dice.randrange(20)}", "delta": self.dice.randint(-99, 99), **data})
+
+    def head(self, stream):
+        return self.client(stream).fetch(stream, 1, 1)[0]["head"] if self.RETENTION == "{}" else self.status(stream)["head"]
+
+    def batches(self, stream, from_=1):
+        return list(self.client(stream).read(stream, from_))
+
+    def fold(self, stream, from_=1, to=None):
+        return fold(stream, self.batches(stream), from_, to)
+
+    def status(self, stream):
+        report = json.loads(self.client(stream).request("status", "status", 20)["report"])
+        return next(each for each in report["streams"] if each["stream"] == stream)
+
+    def reported(self, stream, consumer="keyed"):
+        """What the sidecar knows of a consumer."""
+        report = json.loads(self.client(stream).request("status", "status", 20)["report"])
+        return next((each for each in report["consumers"] if (each["stream"], each["consumer"]) == (stream, consumer)), None)
+
+    def restart_sidecar(self, name, meanwhile=lambda folder: None):
+        """Stops it in order, lets `meanwhile` do something to its folder, and starts it anew."""
+        self.assertEqual(self.sidecars[name].stop(), 0)
+        meanwhile(self.installation.folder / "state" / name)
+        self.sidecars[name] = self.installation.start_sidecar(name)
+        for key in [key for key in self.clients if key == name]:
+            self.clients.pop(key).__exit__()
+
+    def assert_folded(self, consumer, *streams, lost=0):
+        """The view of the streams is the fold of their logs, nothing is twice and nothing lacks."""
+        for stream in streams or "abc":
+            dump = consumer.wait_applied(stream, self.head(stream))
+            values = {key: value for key, value in dump["values"].items() if key.startswith(f"{stream}/")}
+            self.assertEqual(values, self.fold(stream), f"seed {SEED}")
+            self.assertEqual(dump["streams"][stream]["lost"], lost, f"seed {SEED}")
+
+
+__all__ = ["SEED", "KeyedTest", "fold", "now", "wait_until"]

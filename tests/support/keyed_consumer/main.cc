@@ -1,0 +1,161 @@
+// forebay-test-consumer: the smallest consumer with a view whose every record an oracle can fold
+// for itself. Of each `value.added` {key, delta} it keeps sum, count and last sequence by stream
+// and key; data with a `refuse` text is refused with it; gaps are kept in a table of the view, so
+// that a test sees what the handler was told. Beside the node control ops it answers {op: dump,
+// view}.
+#include <spdlog/spdlog.h>
+
+#include <CLI/CLI.hpp>
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "common/base/limits.h"
+#include "common/base/logging.h"
+#include "common/client/consumer.h"
+#include "common/client/node_control.h"
+#include "common/event/json_value.h"
+#include "common/service/signals.h"
+#include "common/service/state_lock.h"
+
+namespace {
+
+using namespace forebay;
+
+constexpr Table kValues{0};  // "stream/key" → [sum, count, last]
+constexpr Table kGaps{1};    // "stream/first" → [count, reason, how often it was told]
+
+class KeyedHandler final : public Handler {
+ public:
+  std::vector<std::string> tables() const override { return {"values", "gaps"}; }
+
+  Result<void> apply(const EventView& event, const EventContext& context,
+                     ViewWriter& view) override {
+    const auto data = json_from_msgpack(event.data);
+    if (!data) return fail(data.error());
+    const std::string key = std::string(context.stream) + '/' + data->value("key", "");
+    Json record = Json::array({0, 0, 0});
+    if (const auto held = view.get(kValues, key)) record = Json::parse(*held);
+    record[0] = record[0].get<std::int64_t>() + data->value("delta", 0);
+    record[1] = record[1].get<std::int64_t>() + 1;
+    record[2] = context.sequence.value;
+    view.put(kValues, key, record.dump());
+    // After the put: what a refused event wrote must not stay.
+    if (data->contains("refuse"))
+      return fail(ErrorCode::kBadInput, (*data)["refuse"].get<std::string>());
+    return {};
+  }
+
+  void apply_gap(const Gap& gap, ViewWriter& view) override {
+    const std::string key = std::string(gap.stream) + '/' + std::to_string(gap.first.value);
+    int told = 1;
+    if (const auto held = view.get(kGaps, key)) told += Json::parse(*held)[2].get<int>();
+    view.put(kGaps, key, Json::array({gap.count, std::string(gap.reason), told}).dump());
+  }
+};
+
+Json entries(const ReadTransaction& read, Table table) {
+  Json all = Json::object();
+  read.for_each(table, "", [&](std::string_view key, std::string_view value) {
+    all[std::string(key)] = Json::parse(value);
+    return true;
+  });
+  return all;
+}
+
+Json dump_of(const Consumer& consumer, const std::string& name) {
+  const auto view = consumer.view(name);
+  if (!view)
+    return {{"error", {{"code", to_string(view.error().code)}, {"message", view.error().message}}}};
+  const ReadTransaction read = (*view)->store().read();
+  const auto cursors = (*view)->cursors(read);
+  if (!cursors) return {{"error", {{"message", cursors.error().message}}}};
+  Json streams = Json::object();
+  for (const auto& [stream, record] : *cursors) {
+    Json gaps = Json::array();
+    for (const auto& gap : (*view)->gaps(read, stream))
+      gaps.push_back({gap.first.value, gap.count, gap.reason});
+    streams[stream] = {{"cursor", record.cursor.sequence.value},
+                       {"incarnation", record.cursor.incarnation.hex()},
+                       {"start", record.start.value},
+                       {"lost", record.lost},
+                       {"failed", record.failed},
+                       {"diverged", record.diverged},
+                       {"gaps", std::move(gaps)}};
+  }
+  return {{"values", entries(read, kValues)},
+          {"gaps", entries(read, kGaps)},
+          {"streams", std::move(streams)}};
+}
+
+std::string answer(Consumer& consumer, const std::string& name, std::string_view request) {
+  const auto json = json_from_msgpack(request);
+  if (json && json->is_object() && json->value("op", Json()) == "dump")
+    return msgpack_from_json(dump_of(consumer, json->value("view", ""))).value_or("");
+  return answer_node_request(consumer, name, request);
+}
+
+Result<void> serve(Consumer& consumer, const std::string& name, const std::string& endpoint) {
+  StopSignals signals;
+  Context context;
+  Socket router(context, SocketKind::kRouter, limits::kControlHighWaterMessages);
+  if (auto bound = router.bind(endpoint); !bound) return bound;
+  consumer.start();
+  Poller poller;
+  const std::size_t stop = poller.add(signals.descriptor());
+  poller.add(router);
+  while (true) {
+    poller.wait(limits::kPollInterval);
+    if (poller.readable(stop) && signals.arrived()) break;
+    if (auto failure = consumer.failure()) return fail(*failure);
+    while (auto frames = router.receive()) {
+      if (frames->size() != 2) continue;
+      const std::string reply = answer(consumer, name, frames->back().view());
+      std::array<Message, 2> both{std::move(frames->front()), Message(std::string_view(reply))};
+      static_cast<void>(router.send(both));
+    }
+  }
+  consumer.stop();
+  return {};
+}
+
+Result<void> run(const std::string& name, const std::string& state,
+                 const std::vector<std::string>& link_texts) {
+  const auto lock = StateLock::take(state);
+  if (!lock) return fail(lock.error());
+  std::vector<SidecarLink> links;
+  for (const std::string& text : link_texts) {  // FOLDER,stream=start,…
+    std::vector<std::string> words = CLI::detail::split(text, ',');
+    SidecarLink link;
+    link.control = "ipc://" + words[0] + "/control.sock";
+    link.broadcast = "ipc://" + words[0] + "/broadcast.sock";
+    for (std::size_t i = 1; i < words.size(); ++i) {
+      const std::vector<std::string> parts = CLI::detail::split(words[i], '=');
+      SubscriptionStart start{parts.at(1), {}};
+      if (const auto time = from_rfc3339(parts[1])) start = {"time", *time};
+      link.streams.emplace_back(parts[0], start);
+    }
+    links.push_back(std::move(link));
+  }
+  KeyedHandler handler;
+  auto consumer = Consumer::open({name, state, std::move(links), {}}, handler);
+  if (!consumer) return fail(consumer.error());
+  return serve(**consumer, name, "ipc://" + state + "/node.sock");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("A consumer for tests, with a view of sums by key.", "forebay-test-consumer");
+  std::string name, state;
+  std::vector<std::string> links;
+  app.add_option("--name", name)->required();
+  app.add_option("--state", state, "its folder; node.sock is bound there")->required();
+  app.add_option("LINK", links, "SIDECAR_FOLDER,stream=start,…")->required();
+  CLI11_PARSE(app, argc, argv);
+  set_up_logging(name);
+  if (const auto done = run(name, state, links); !done) {
+    spdlog::critical("{}", done.error().message);
+    return 1;
+  }
+  return 0;
+}

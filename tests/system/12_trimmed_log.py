@@ -1,0 +1,42 @@
+#!/usr/bin/python3
+"""What was trimmed before a consumer had it is a gap: told once, counted, and never silent."""
+
+import unittest
+
+from keyed_publishing import KeyedTest, fold, wait_until
+
+KEPT_BYTES = 64 << 10
+
+
+class TrimmedLog(KeyedTest):
+    RETENTION = f'{{ retention = {{ bytes = "{KEPT_BYTES}B" }} }}'
+
+    def test_the_gap_is_delivered_once_and_counted(self):
+        consumer = self.consumer()
+        cursor = self.publish("a", 200)
+        consumer.wait_applied("a", cursor)
+        applied = self.batches("a")
+        consumer.process.kill()
+        self.publish("a", 20_000)
+        wait_until(lambda: self.status("a")["bytes"] <= KEPT_BYTES, "trimmed")
+        oldest, head = self.status("a")["oldest"], self.status("a")["head"]
+        lost = oldest - cursor - 1
+        self.assertGreater(lost, 0)
+        expected = fold("a", applied + self.batches("a", oldest))
+        consumer.start()
+        for _ in range(3):
+            dump = consumer.wait_applied("a", head)
+            self.assertEqual(dump["values"], expected)
+            self.assertEqual(dump["streams"]["a"]["lost"], lost)
+            self.assertEqual(dump["streams"]["a"]["gaps"], [[cursor + 1, lost, "trimmed"]])
+            self.assertEqual(dump["gaps"], {f"a/{cursor + 1}": [lost, "trimmed", 1]})
+            consumer.restart()
+        wait_until(lambda: self.reported("a")["lost"] == lost, "the sidecar knows what was lost")
+        # The log no longer reaches back to the view's beginning: a rebuild would forget the first 200.
+        self.assertEqual(consumer.ask("build", view=""), {"ok": True})
+        self.assertEqual(consumer.wait_built()["error"]["code"], "trimmed")
+        self.assertEqual(consumer.dump()["values"], expected)
+
+
+if __name__ == "__main__":
+    unittest.main()
