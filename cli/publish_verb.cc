@@ -15,6 +15,8 @@
 namespace forebay {
 namespace {
 
+using Steady = std::chrono::steady_clock;
+
 constexpr std::chrono::milliseconds kPatience{100};  // between two looks at signals and progress
 
 struct PublishOptions {
@@ -68,24 +70,38 @@ Result<bool> pump(LineSource& source, Publisher& publisher, LinePublisher& lines
     const Acknowledgement now = publisher.acknowledged();
     progress.show(now.position.value - std::min(begin, now.position.value), now.events);
   };
-  bool stopped = false;
+  ProducerSequence position{};
+  auto moved = Steady::now();
+  bool stopped = false, told = false;
+  const auto stalled = [&](const Error& why) {
+    if (const auto now = publisher.acknowledged().position; now != position) {
+      position = now;
+      moved = Steady::now();
+    }
+    if (told || Steady::now() - moved < limits::kRequestTimeout) return;
+    told = true;
+    notice(why.message + " (waiting for it)");
+  };
   while (!stopped) {
     const auto step = lines.step(kPatience);
     if (!step) return fail(step.error());
     if (*step == LinePublisher::Step::kEnd) break;
+    if (*step == LinePublisher::Step::kWorked) moved = Steady::now();
+    if (*step == LinePublisher::Step::kBlocked) stalled(lines.blocked_by());
     if (*step == LinePublisher::Step::kWaiting) source.wait(kPatience, signals.descriptor());
     stopped = signals.arrived();
     show();
   }
-  std::optional<std::chrono::steady_clock::time_point> give_up;
+  std::optional<Steady::time_point> give_up;
   while (true) {
     const auto flushed = publisher.flush(kPatience);
     if (flushed) return !stopped;
     if (auto failure = publisher.failure()) return fail(*failure);
-    const auto now = std::chrono::steady_clock::now();
+    const auto now = Steady::now();
     stopped = stopped || signals.arrived();
     if (stopped && !give_up) give_up = now + limits::kStopFlushTimeout;
     if (give_up && now >= *give_up) return false;
+    stalled(flushed.error());
     show();
   }
 }

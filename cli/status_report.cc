@@ -56,7 +56,7 @@ void add_consumer(Row& row, Health& health, const SidecarAnswer& answer, const J
                          std::to_string(number(consumer, "failed")), state});
   const bool heard = consumer.contains("heard_ms") && consumer["heard_ms"].is_number_unsigned();
   const std::chrono::milliseconds silence(number(consumer, "heard_ms"));
-  health.add(state == "DIVERGED" || state == "diverged", "diverged");
+  health.add(state == "DIVERGED", "diverged");
   health.add(!heard, "not heard of");
   health.add(heard && silence > limits::kConsumerSilent, "silent " + short_duration(silence));
   health.add(lag > alerts.lag_events, "lag");

@@ -7,7 +7,6 @@
 #include <future>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "cli/status_report.h"
 #include "cli/table.h"
@@ -16,6 +15,8 @@
 #include "common/base/limits.h"
 #include "common/client/control_client.h"
 #include "common/event/batch.h"
+#include "common/service/signals.h"
+#include "common/wire/transport.h"
 #include "topology/endpoints.h"
 
 namespace forebay {
@@ -114,9 +115,13 @@ int status(const Globals& globals, bool watch) {
     print_json(before);
     return exit_code_of(before);
   }
+  StopSignals signals;
+  Poller poller;
+  poller.add(signals.descriptor());
   std::chrono::milliseconds gap = limits::kStatusSampleGap;
   while (true) {
-    std::this_thread::sleep_for(gap);
+    poller.wait(gap);
+    if (signals.arrived()) return exit_code_of(before);
     std::vector<SidecarAnswer> now = ask_all(*topology);
     add_all_rates(now, before);
     const std::string table = aligned(status_rows(now, topology->alerts));

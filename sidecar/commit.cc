@@ -46,7 +46,7 @@ class Round {
     FOREBAY_INVARIANT(record.epoch == work.epoch);
     record.departed = false;
     record.time = now_;
-    registrations_.push_back({work.peer, work.id, work.stream});
+    registrations_.push_back({work.peer, work.id, work.stream, work.instance});
     return {};
   }
 
@@ -67,24 +67,28 @@ class Round {
     const Subscribe& request = work.request;
     ConsumerRecord record;
     record.incarnation = stream.incarnation;
-    record.start = stream.oldest - 1;
+    Sequence start = stream.oldest - 1;
     if (request.start == "latest") {
-      record.start = stream.head();
+      start = stream.head();
     } else if (request.start == "time") {
       const auto first = transaction_.find_time(work.stream, wall_from_unix_ns(request.time_ns));
       if (!first) return fail(first.error());
-      record.start = *first - 1;
+      start = *first - 1;
     } else if (request.start == "cursor") {
       record.incarnation = request.incarnation;
-      record.start = request.cursor;
+      start = request.cursor;
     }
-    record.cursor = record.start;
+    record.start = start;
+    // One that goes on keeps what is known of it.
+    if (request.start == "cursor" && work.known.incarnation == request.incarnation)
+      record = work.known;
+    record.cursor = start;
     record.time = now_;
     const ConsumerKey key{request.stream, request.consumer};
     outcome_.subscribed.emplace_back(key, record);
     outcome_.answers.push_back(
         {work.peer,
-         Subscribed{request.stream, stream.incarnation, record.start, stream.head(), stream.oldest},
+         Subscribed{request.stream, stream.incarnation, start, stream.head(), stream.oldest},
          {}});
     return transaction_.put_consumer(key, record);
   }
@@ -107,6 +111,16 @@ class Round {
     for (const Registration& registration : registrations_) {
       const auto& record = producers_[registration.id];
       if (!record) continue;  // said goodbye in the same transaction
+      if (record->instance != registration.instance) {
+        // Two registered in one transaction: the epoch is the later one's alone. The other may
+        // try again; if it had an epoch before, it then learns that it is fenced.
+        outcome_.answers.push_back(
+            {registration.peer,
+             ErrorReply{ErrorCode::kUnavailable,
+                        "another instance of this producer registered at the same moment"},
+             {}});
+        continue;
+      }
       outcome_.registered.emplace_back(registration.id, *record);
       outcome_.answers.push_back(
           {registration.peer,
@@ -123,6 +137,7 @@ class Round {
     Peer peer;
     ProducerId id;
     StreamIndex stream;
+    InstanceId instance;
   };
 
   /// The producer as this transaction leaves it so far; nullptr if there is none.

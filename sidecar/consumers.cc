@@ -32,8 +32,12 @@ void Consumers::on_subscribe(const Peer& peer, const Subscribe& request) {
   if (!consumers_.contains(key) && consumers_.size() >= limits::kConsumersMax) {
     return refuse(ErrorCode::kFull, "too many consumers: forget some");
   }
+  const auto known = consumers_.find(key);
   work_.push_back(
-      SubscribeWork{peer, {static_cast<std::size_t>(stream - streams_.begin())}, request});
+      SubscribeWork{peer,
+                    {static_cast<std::size_t>(stream - streams_.begin())},
+                    request,
+                    known == consumers_.end() ? ConsumerRecord{} : known->second.record});
 }
 
 void Consumers::on_cursor(const CursorReport& report) {

@@ -194,6 +194,11 @@ void Ingest::on_register(const Peer& peer, const Register& request) {
   }
   const ProducerId id = known->second;
   Producer& producer = producers_.at(id.value);
+  if (producer.instance != request.instance && request.epoch.value != 0 &&
+      request.epoch < producer.epoch) {
+    // One that was taken over from while it was away, back again: it does not take over in turn.
+    return refuse_request(ErrorCode::kFenced, "another instance of this producer has taken over");
+  }
   if (producer.instance != request.instance) {
     // From here on nothing of the old epoch gets in; what did is queued before this registration.
     producer.epoch.value += 1;

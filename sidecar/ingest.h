@@ -42,7 +42,7 @@ class Ingest {
   Ingest(const Clock& clock, std::vector<StreamInfo> streams,
          const std::vector<std::pair<ProducerId, ProducerRecord>>& producers);
 
-  // --- input ---
+  // input
   void on_batch(Message frame);
   void on_register(const Peer& peer, const Register& request);
   void on_keepalive(const Peer& peer, const Keepalive& request);
@@ -53,7 +53,7 @@ class Ingest {
   /// Counts a refusal that was found elsewhere on the same sockets.
   void count_refused(std::string_view reason);
 
-  // --- output ---
+  // output
   /// What is to be committed, in order, since the last call.
   [[nodiscard]] std::vector<Work> take_work() { return std::exchange(work_, {}); }
   /// Messages to send since the last call.

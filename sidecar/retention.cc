@@ -82,10 +82,6 @@ Result<bool> Trimmer::trim_stream(StreamIndex stream, bool by_age) {
         const bool too_old = by_age && policy.age && header.place.commit_time < oldest_kept;
         return too_old || (policy.bytes && transaction.stream(stream).bytes > *policy.bytes);
       });
-  if (!trimmed && trimmed.error().code == ErrorCode::kCorruption) {
-    spdlog::error("retention: {}: nothing more of this stream is trimmed", trimmed.error().message);
-    return false;
-  }
   if (!trimmed) return fail(trimmed.error());
   if (*trimmed == 0) return false;
   if (auto committed = transaction.commit(); !committed) return fail(committed.error());

@@ -44,7 +44,7 @@ class Trimmer {
   Trimmer(Log& log, const Clock& clock, std::vector<RetentionPolicy> policies);
 
   /// Trims a bounded amount of what is due; returns the streams that changed, with their oldest
-  /// sequence. An error of the store is fatal; a damaged batch is left where it is, with an alert.
+  /// sequence. An error of the store is fatal; a damaged batch goes when the next sound one is due.
   [[nodiscard]] Result<std::vector<std::pair<StreamIndex, Sequence>>> trim();
 
  private:

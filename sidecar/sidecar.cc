@@ -98,7 +98,7 @@ class Service {
     outcomes_.post({});  // wakes the ingest thread
   }
 
-  // --- ingest thread ---
+  // ingest thread
 
   void ingest_loop(StopSignals& signals) {
     Poller poller;
@@ -244,7 +244,7 @@ class Service {
     if (router_.send(frames) != SendResult::kSent) ingest_.count_refused("unsendable");
   }
 
-  // --- commit thread ---
+  // commit thread
 
   void commit_loop() {
     Committer committer(log_, clock_);
@@ -271,7 +271,7 @@ class Service {
     }
   }
 
-  // --- broadcast thread ---
+  // broadcast thread
 
   void broadcast_loop() {
     std::vector<StreamRecord> streams;
@@ -313,7 +313,7 @@ class Service {
     static_cast<void>(pub_.send(frames));  // PUB drops for whoever is slow; the log is the truth
   }
 
-  // --- fetch thread ---
+  // fetch thread
 
   void fetch_loop() {
     while (auto request = fetches_.take()) {

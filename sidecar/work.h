@@ -60,6 +60,7 @@ struct SubscribeWork {
   Peer peer;
   StreamIndex stream;
   Subscribe request;
+  ConsumerRecord known;  // what it last reported; incarnation none: nothing yet
 };
 
 /// Keeps a consumer's report; not worth a commit of its own.

@@ -92,7 +92,7 @@ inline constexpr std::chrono::hours kClockJumpMax{1};  // past it, nothing is tr
 inline constexpr std::size_t kApplyGroupBytesMax = 4 << 20;
 inline constexpr milliseconds kFetchTimeout{2000};
 inline constexpr milliseconds kPollInterval{500};  // while a beacon is overdue
-inline constexpr milliseconds kCursorReportInterval{1000};
+inline constexpr milliseconds kCursorReportInterval{250};
 inline constexpr seconds kCommandTimeout{10};  // for the consumer's thread to take a command
 inline constexpr std::size_t kLiveBufferBytesMax = 8 << 20;
 inline constexpr std::size_t kFailedReasonBytesMax = 1024;

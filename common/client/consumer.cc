@@ -62,8 +62,7 @@ void Consumer::stop() {
   thread_.join();
 }
 
-// --- from any thread
-// ---------------------------------------------------------------------------------------------------
+// from any thread
 
 Result<std::shared_ptr<ConsumerStore>> Consumer::view(const std::string& name) const {
   const std::lock_guard hold(mutex_);
@@ -128,8 +127,7 @@ Result<void> Consumer::build(const std::string& view, const std::map<std::string
   return on_thread([=, this] { return start_build(view, from, until); });
 }
 
-// --- its thread
-// --------------------------------------------------------------------------------------------------------
+// its thread
 
 void Consumer::run() {
   Poller poller;
@@ -272,8 +270,7 @@ void Consumer::publish_status(MonoTime now) {
   }
 }
 
-// --- building a view beside the live one
-// --------------------------------------------------------------------------------
+// building a view beside the live one
 
 Result<void> Consumer::start_build(const std::string& view,
                                    const std::map<std::string, Sequence>& from,

@@ -85,7 +85,7 @@ class Consumer {
   /// Commits what was applied and reports the cursors.
   void stop();
 
-  // --- from any thread ---
+  // from any thread
   /// The live view, or a scratch view by name; kNotFound.
   [[nodiscard]] Result<std::shared_ptr<ConsumerStore>> view(const std::string& name = {}) const;
   [[nodiscard]] std::map<std::string, StreamStatus> status() const;

@@ -54,7 +54,10 @@ Result<LinePublisher::Step> LinePublisher::publish(std::chrono::milliseconds pat
     return Step::kWorked;
   }
   if (auto failure = publisher_.failure()) return fail(*failure);
-  if (is_passing(taken.error().code)) return Step::kBlocked;
+  if (is_passing(taken.error().code)) {
+    blocked_by_ = taken.error();
+    return Step::kBlocked;
+  }
   if (taken.error().code != ErrorCode::kBadInput) return fail(taken.error());
   pending_.reset();
   if (auto noted = reject(taken.error().message); !noted) return fail(noted.error());

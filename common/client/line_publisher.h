@@ -49,6 +49,8 @@ class LinePublisher {
   /// error is final: of the source, the sink or the publisher.
   [[nodiscard]] Result<Step> step(std::chrono::milliseconds patience);
 
+  /// What the publisher said at the last kBlocked.
+  [[nodiscard]] const Error& blocked_by() const { return blocked_by_; }
   [[nodiscard]] std::uint64_t published() const { return published_; }
   [[nodiscard]] std::uint64_t rejected() const { return rejected_; }
 
@@ -67,6 +69,7 @@ class LinePublisher {
   std::optional<Pending> pending_;  // read, not yet taken by the publisher
   std::uint64_t pending_line_ = 0, pending_offset_ = 0;
   std::string_view pending_text_;  // in the source, which is not read while something is pending
+  Error blocked_by_{ErrorCode::kTimeout, ""};
   std::uint64_t published_ = 0;
   std::uint64_t rejected_ = 0;
 };

@@ -1,15 +1,14 @@
 // What operators may ask of a consumer node on its own socket: one msgpack map with `op` first,
 // answered by one map.
 //
-//   op        fields                              answer
-//   status    —                                   {consumer, streams: [{stream, state, cursor,
-//   head, lag, start, lost,
-//                                                 failed, age_ms, …}], build: {…}}
-//   failed    stream, limit                       {failed: [{sequence, time, reason, bytes}]}
-//   reset     stream, mode: adopt | rebuild       {ok: true}
-//   build     view ("" for a rebuild), from, until: {stream: sequence}     {ok: true}; `progress`
-//   tells the rest progress  —                                   {running, view, applied, total,
-//   error?}
+//   op        fields                         answer
+//   status                                   {consumer, streams: [{stream, state, cursor, head, lag,
+//                                            start, lost, failed, age_ms, …}], build: {…}}
+//   failed    stream, limit                  {failed: [{sequence, time, reason, bytes}]}
+//   reset     stream, mode: adopt | rebuild  {ok: true}
+//   build     view ("" for a rebuild), from, until: {stream: sequence}
+//                                            {ok: true}; `progress` tells the rest
+//   progress                                 {running, view, applied, total, error?}
 //
 // An answer may be {error: {code, message}} instead.
 #pragma once

@@ -48,8 +48,7 @@ void PublishWindow::register_again(std::string_view why) {
   request_due_ = MonoTime{};
 }
 
-// --- the application's side
-// ------------------------------------------------------------------------------------------
+// the application's side
 
 Result<Admission> PublishWindow::publish(const Event& event, WallTime now,
                                          std::optional<ProducerSequence> sequence) {
@@ -58,6 +57,10 @@ Result<Admission> PublishWindow::publish(const Event& event, WallTime now,
   if (auto encoded = encode_event(event, now, scratch_); !encoded) return fail(encoded.error());
   if (!empty() && entry_bytes_ + builder_.bytes() + scratch_.size() > options_.bytes_max) {
     return Admission::kWouldBlock;
+  }
+  if (numbered_by_application_.value_or(sequence.has_value()) != sequence.has_value()) {
+    return fail(ErrorCode::kBadInput,
+                "events with a producer sequence and without one do not mix: number all or none");
   }
   if (sequence) {
     const ProducerSequence before =
@@ -68,11 +71,12 @@ Result<Admission> PublishWindow::publish(const Event& event, WallTime now,
                                                " does not follow on " +
                                                std::to_string(before.value));
     }
-    numbered_by_application_ = true;
   }
+  numbered_by_application_ = sequence.has_value();
   if (!builder_.fits(scratch_.size())) close_batch();
   builder_.append(scratch_);
   if (sequence) open_last_ = *sequence;
+  if (sequence && open_first_.value == 0) open_first_ = *sequence;
   return Admission::kTaken;
 }
 
@@ -80,20 +84,21 @@ void PublishWindow::close_batch() {
   Entry entry;
   entry.events = builder_.count();
   entry.batch = std::make_shared<std::string>(builder_.finish());
+  entry.first = std::exchange(open_first_, {});
   entry.last = std::exchange(open_last_, {});
   entry_bytes_ += entry.batch->size();
   entries_.push_back(std::move(entry));
 }
 
-// --- the network's side
-// ----------------------------------------------------------------------------------------------
+// the network's side
 
 std::vector<Request> PublishWindow::take_requests(MonoTime now) {
   std::vector<Request> due;
   if (state_ == State::kFailed || now < request_due_) return due;
   request_due_ = now + limits::kKeepaliveInterval;
   if (state_ == State::kRegistering) {
-    due.push_back(Register{options_.stream, instance_, options_.name, options_.fingerprint});
+    due.push_back(
+        Register{options_.stream, instance_, options_.name, options_.fingerprint, epoch_});
   } else {
     due.push_back(Keepalive{{producer_, epoch_, instance_}});
   }
@@ -131,7 +136,10 @@ void PublishWindow::stamp(Entry& entry, ProducerSequence previous) {
 }
 
 void PublishWindow::sent(MonoTime now) {
-  if (unsent_ == entries_.size()) return;  // the first was sent again
+  if (unsent_ == entries_.size()) {  // the first was sent again
+    probe_ = entries_.front().origin.last;
+    return;
+  }
   ++unsent_;
   if (resend_due_ == MonoTime::max()) resend_due_ = now + resend_timeout_;
 }
@@ -164,18 +172,24 @@ void PublishWindow::acknowledge(ProducerSequence position, Sequence sequence, Se
     if (unsent_ > 0) --unsent_;
   }
   if (any && acknowledged_.first.value == 0) acknowledged_.first = first;
+  if (any && state_ != State::kFailed) error_.reset();
   resend_timeout_ = limits::kResendTimeoutMin;
   resend_due_ = unsent_ == 0 ? MonoTime::max() : now + resend_timeout_;
+  if (probe_ && position >= *probe_) {
+    const bool alone = position == *probe_;
+    probe_.reset();
+    if (alone) rewind(position, now);
+  }
 }
 
 /// Sends again from the batch that follows on `position`.
-void PublishWindow::rewind(ProducerSequence position) {
+void PublishWindow::rewind(ProducerSequence position, MonoTime now) {
   unsent_ = 0;
   while (unsent_ < entries_.size() && entries_[unsent_].origin.producer.value != 0 &&
          entries_[unsent_].origin.last <= position) {
     ++unsent_;
   }
-  resend_due_ = MonoTime::max();
+  resend_due_ = unsent_ == 0 ? MonoTime::max() : now + resend_timeout_;
 }
 
 void PublishWindow::on_reply(const ReplyMessage& message, MonoTime now) {
@@ -190,24 +204,26 @@ void PublishWindow::on_reply(const ReplyMessage& message, MonoTime now) {
 void PublishWindow::on(const Registered& reply, MonoTime now) {
   if (reply.stream != options_.stream) return;
   const bool first_time = !was_registered();
-  const bool sent_any = !entries_.empty() && entries_.front().origin.producer.value != 0;
-  if (!first_time && reply.incarnation == incarnation_ && reply.producer != producer_ && sent_any) {
-    return fail_with(ErrorCode::kUnregistered,
-                     "the sidecar has forgotten this producer; whether its last batches were "
-                     "committed cannot be told");
-  }
-  if (!first_time && reply.epoch < epoch_ && reply.producer == producer_)
-    return;  // an answer that was overtaken
-  if (!first_time && reply.position < acknowledged_.position && reply.producer == producer_) {
+  if (!first_time && reply.producer != producer_) {
+    if (reply.incarnation != incarnation_) {
+      return fail_with(ErrorCode::kDiverged,
+                       "the sidecar's log is another one: its incarnation changed");
+    }
+    if (!entries_.empty() && entries_.front().origin.producer.value != 0) {
+      return fail_with(ErrorCode::kUnregistered,
+                       "the sidecar has forgotten this producer; whether its last batches were "
+                       "committed cannot be told");
+    }
+  } else if (!first_time && reply.epoch > epoch_) {
+    // Its batches may be of other cuts than ours: what is in the window may overlap them.
+    return fail_with(ErrorCode::kFenced,
+                     "another instance of this producer had taken over in between");
+  } else if (!first_time && (reply.epoch < epoch_ || reply.position < acknowledged_.position)) {
     return fail_with(ErrorCode::kDiverged,
                      "the sidecar's log no longer has what it acknowledged (position " +
                          std::to_string(reply.position.value) + " instead of " +
                          std::to_string(acknowledged_.position.value) +
                          "): it was restored from an older copy");
-  }
-  if (!first_time && reply.incarnation != incarnation_ && reply.producer != producer_) {
-    return fail_with(ErrorCode::kDiverged,
-                     "the sidecar's log is another one: its incarnation changed");
   }
   if (reply.producer != producer_) acknowledged_.position = {};
   incarnation_ = reply.incarnation;
@@ -215,19 +231,19 @@ void PublishWindow::on(const Registered& reply, MonoTime now) {
   epoch_ = reply.epoch;
   acknowledged_.incarnation = reply.incarnation;
   acknowledge(reply.position, reply.sequence, {}, now);
-  if (first_time) {
-    acknowledged_.last = reply.sequence;
-    // What was published before the answer was numbered without knowing where the producer stands.
-    const auto behind = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) {
-      return entry.last.value != 0 && entry.last <= reply.position;
-    });
-    if (behind != entries_.end() || (open_last_.value != 0 && open_last_ <= reply.position)) {
-      return fail_with(ErrorCode::kBadSequence,
-                       "events were numbered up to a position that is committed already: wait "
-                       "for the registration and resume after its position");
-    }
+  if (first_time) acknowledged_.last = reply.sequence;
+  // What was published before the answer was numbered without knowing where the producer stands.
+  const auto behind = [&](ProducerSequence first) {
+    return first.value != 0 && first <= reply.position;
+  };
+  if (behind(open_first_) || std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) {
+        return entry.origin.producer.value == 0 && behind(entry.first);
+      })) {
+    return fail_with(ErrorCode::kBadSequence,
+                     "events were numbered up to a position that is committed already: wait "
+                     "for the registration and resume after its position");
   }
-  rewind(reply.position);
+  rewind(reply.position, now);
   transition(State::kActive, "registered");
   error_.reset();
 }
@@ -237,16 +253,16 @@ void PublishWindow::on(const Acknowledged& reply, MonoTime now) {
   acknowledge(reply.position, reply.sequence, reply.first, now);
 }
 
-void PublishWindow::on(const Resend& reply, MonoTime) {
+void PublishWindow::on(const Resend& reply, MonoTime now) {
   if (!is_ours(reply.producer, reply.epoch)) return;
   if (reply.position < acknowledged_.position)
     return register_again("it asks for what it acknowledged");
-  rewind(reply.position);
+  rewind(reply.position, now);
 }
 
 void PublishWindow::on(const Full& reply, MonoTime now) {
   if (!is_ours(reply.producer, reply.epoch)) return;
-  rewind(reply.position);
+  rewind(reply.position, now);
   error_ = Error{ErrorCode::kFull, reply.message};
   hold_until_ = now + limits::kFullRetryInterval;
   if (state_ == State::kActive) transition(State::kHolding, reply.message);
@@ -262,10 +278,8 @@ void PublishWindow::on(const Refused& reply, MonoTime) {
 
 void PublishWindow::on(const Alive& reply, MonoTime now) {
   if (!is_ours(reply.producer, reply.epoch)) return;
-  // An acknowledgement that was lost on its way.
-  if (state_ == State::kActive && reply.position > acknowledged_.position && now >= resend_due_) {
-    resend_due_ = now;
-  }
+  // An acknowledgement was lost on its way: the first batch, sent again, brings another.
+  if (reply.position > acknowledged_.position && unsent_ > 0) resend_due_ = now;
 }
 
 void PublishWindow::on(const ErrorReply& reply, MonoTime now) {

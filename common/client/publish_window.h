@@ -4,16 +4,17 @@
 //
 //   state        leaves it
 //   REGISTERING  → ACTIVE on `registered`; → FAILED if the sidecar refuses for good
-//   ACTIVE       → REGISTERING on a new boot id, `unregistered` or `diverged`; → HOLDING on `full`;
-//   → FAILED on `fenced`
-//                or `bad_sequence`
+//   ACTIVE       → REGISTERING on a new boot id, `unregistered` or `diverged`
+//                → HOLDING on `full`
+//                → FAILED on `fenced` or `bad_sequence`
 //   HOLDING      → ACTIVE when it is time to try again; → REGISTERING, FAILED as above
 //   FAILED       final; what is unacknowledged stays unacknowledged, and says so
 //
 // Batches stay in the window from closing to acknowledgement. A batch closes when it is full or
 // when nothing is in flight: a lone event leaves at once, and load makes batches by itself. Sent
 // again are: the whole window after a registration, from a position on `resend`, the first batch
-// alone after a timeout that backs off.
+// alone after a timeout that backs off, and what follows it if its acknowledgement names it alone:
+// the link keeps order, so the rest was lost too.
 #pragma once
 
 #include <deque>
@@ -61,10 +62,10 @@ class PublishWindow {
   /// kBadInput if the source is too long.
   [[nodiscard]] static Result<PublishWindow> make(Options options, const InstanceId& instance);
 
-  // --- the application's side ---
-  /// Encodes the event into the open batch. `sequence`: the producer's own numbering; none: the
-  /// next after the last. kBadInput for an unsound event, kBadSequence for a number that does not
-  /// follow; the error of FAILED.
+  // the application's side
+  /// Encodes the event into the open batch. `sequence`: the producer's own numbering, for all of
+  /// its events or none; none: the next after the last. kBadInput for an unsound event,
+  /// kBadSequence for a number that does not follow; the error of FAILED.
   [[nodiscard]] Result<Admission> publish(const Event& event, WallTime now,
                                           std::optional<ProducerSequence> sequence);
   [[nodiscard]] State state() const { return state_; }
@@ -78,7 +79,7 @@ class PublishWindow {
   /// Whether an answer to the registration came, ever; `acknowledged` then tells where to resume.
   [[nodiscard]] bool was_registered() const { return producer_.value != 0; }
 
-  // --- the network's side ---
+  // the network's side
   void on_reply(const ReplyMessage& message, MonoTime now);
   /// Control messages that are due: registration, keep-alive.
   [[nodiscard]] std::vector<Request> take_requests(MonoTime now);
@@ -94,6 +95,7 @@ class PublishWindow {
   struct Entry {
     std::shared_ptr<std::string> batch;
     std::uint64_t events = 0;
+    ProducerSequence first;  // as the application numbered it; 0: it does not
     ProducerSequence
         last;            // as the application numbered it; 0: to be numbered when it is first sent
     BatchOrigin origin;  // as last stamped; producer 0: not yet
@@ -108,7 +110,7 @@ class PublishWindow {
   void close_batch();
   void stamp(Entry& entry, ProducerSequence previous);
   void acknowledge(ProducerSequence position, Sequence sequence, Sequence first, MonoTime now);
-  void rewind(ProducerSequence position);
+  void rewind(ProducerSequence position, MonoTime now);
   [[nodiscard]] bool is_ours(ProducerId producer, Epoch epoch) const {
     return producer == producer_ && epoch == epoch_;
   }
@@ -134,13 +136,15 @@ class PublishWindow {
   Epoch epoch_;
   Acknowledgement acknowledged_;
 
-  BatchBuilder builder_;        // the open batch
-  std::string scratch_;         // one encoded event
-  ProducerSequence open_last_;  // of the open batch; 0: numbered later
-  bool numbered_by_application_ = false;
-  std::deque<Entry> entries_;  // closed, unacknowledged
+  BatchBuilder builder_;         // the open batch
+  std::string scratch_;          // one encoded event
+  ProducerSequence open_first_;  // of the open batch; 0: numbered later
+  ProducerSequence open_last_;
+  std::optional<bool> numbered_by_application_;  // none: nothing published yet
+  std::deque<Entry> entries_;                    // closed, unacknowledged
   std::size_t entry_bytes_ = 0;
-  std::size_t unsent_ = 0;  // index into entries_ of the next to send
+  std::size_t unsent_ = 0;                 // index into entries_ of the next to send
+  std::optional<ProducerSequence> probe_;  // the last of the batch that was sent again alone
 
   std::uint64_t next_request_ = 1;
   MonoTime request_due_{};  // next registration attempt or keep-alive

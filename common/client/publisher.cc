@@ -117,8 +117,7 @@ std::optional<Error> Publisher::failure() const {
   return window_.error();
 }
 
-// --- its thread
-// ------------------------------------------------------------------------------------------------------
+// its thread
 
 void Publisher::run() {
   Poller poller;

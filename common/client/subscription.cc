@@ -56,8 +56,7 @@ void Subscription::diverge(std::string reason) {
   deliveries_.push_back(Divergence{std::move(reason)});
 }
 
-// --- deliveries
-// ------------------------------------------------------------------------------------------------------
+// deliveries
 
 std::optional<Subscription::Delivery> Subscription::next_delivery() {
   if (deliveries_.empty()) return std::nullopt;
@@ -99,8 +98,7 @@ void Subscription::hear_log(const Incarnation& incarnation, Sequence head) {
   log_incarnation_ = incarnation;
 }
 
-// --- broadcasts
-// ------------------------------------------------------------------------------------------------------
+// broadcasts
 
 void Subscription::on_broadcast(Message body, MonoTime now) {
   if (is_beacon(body.view())) {
@@ -188,11 +186,12 @@ void Subscription::on_boot(const BootId& boot) {
   const bool first = boot_.none();
   boot_ = boot;
   registered_ = consumer_.empty();
-  request_due_ = MonoTime{};
+  request_due_ = not_before_ = MonoTime{};
   fetch_id_ = 0;
   log_incarnation_ = Incarnation{};  // until this boot names it
   log_head_ = Sequence{};
-  live_buffer_.clear();  // of a log that may have been rolled back since
+  // What waits here is of the run before; the log tells what became of it.
+  live_buffer_.clear();
   live_buffer_bytes_ = 0;
   if (!first && state_ != State::kDiverged) transition(State::kFetch, "the sidecar restarted");
 }
@@ -231,12 +230,12 @@ milliseconds Subscription::producer_silence(MonoTime now) const {
          std::chrono::duration_cast<milliseconds>(now - last_beacon_at_);
 }
 
-// --- requests and replies
-// --------------------------------------------------------------------------------------------
+// requests and replies
 
 std::vector<std::pair<Envelope, Request>> Subscription::take_requests(MonoTime now,
                                                                       std::uint64_t& next_id) {
   std::vector<std::pair<Envelope, Request>> due;
+  if (now < not_before_) return due;
   if (!registered_) {
     if (now < request_due_) return due;
     registration_id_ = next_id++;
@@ -269,9 +268,9 @@ MonoTime Subscription::next_due() const {
   if (!deliveries_.empty()) return MonoTime{};  // a group was full before they were taken
   if (state_ == State::kDiverged && registered_) return MonoTime::max();
   const bool behind = state_ == State::kFetch || state_ == State::kGap;
-  if (!registered_ || fetch_id_ != 0) return request_due_;
-  if (behind) return uncommitted_start_ ? MonoTime::max() : MonoTime{};
-  return std::max(request_due_, beacon_due_.value_or(request_due_));
+  if (!registered_ || fetch_id_ != 0) return std::max(request_due_, not_before_);
+  if (!behind) return std::max({request_due_, not_before_, beacon_due_.value_or(request_due_)});
+  return uncommitted_start_ ? MonoTime::max() : not_before_;
 }
 
 void Subscription::on_reply(const ReplyMessage& reply, Message batches, MonoTime now) {
@@ -301,7 +300,7 @@ void Subscription::on_reply(const ReplyMessage& reply, Message batches, MonoTime
 
 void Subscription::on(const ErrorReply& reply, MonoTime now) {
   spdlog::warn("subscription to {}: {}: {}", stream_, to_string(reply.code), reply.message);
-  request_due_ = now + limits::kFetchTimeout;
+  not_before_ = now + limits::kPollInterval;
 }
 
 void Subscription::on(const Subscribed& reply, MonoTime now) {
@@ -325,24 +324,13 @@ void Subscription::on(const Batches& reply, std::shared_ptr<const Message> batch
     hear_log(reply.incarnation, reply.head);
     return diverge("a fetch from incarnation " + reply.incarnation.hex());
   }
-  std::string_view rest = batches->view();
-  while (!rest.empty() && state_ != State::kDiverged) {
-    const auto header = parse_batch_header(rest);
-    const auto batch = header && batch_bytes(*header) <= rest.size()
-                           ? BatchView::parse(rest.substr(0, batch_bytes(*header)))
-                           : Result<BatchView>(fail(ErrorCode::kCorruption,
-                                                    "a fetch reply that is no run of batches"));
-    // It broke on its way: what was sound is delivered, and the rest is asked for again.
-    if (!batch) return spdlog::warn("subscription to {}: {}", stream_, batch.error().message);
-    rest.remove_prefix(batch_bytes(*header));
-    on_batch(batches, *batch, false);
-  }
+  const Sequence before = cursor_.sequence;
+  take_fetched(batches);
   if (state_ == State::kDiverged) return;
   hear_head(std::max(reply.head, cursor_.sequence), now);
   // Taken as complete only if it is: what it says it holds must have been in it.
-  const bool complete =
-      reply.next.value == cursor_.sequence.value + 1 || reply.next <= cursor_.sequence;
-  if (!complete || reply.more || cursor_.sequence < reply.head) return;
+  const bool complete = reply.next <= cursor_.sequence + 1;
+  if (!complete || reply.more || cursor_.sequence < reply.head) return fetch_on(before, now);
   if (state_ == State::kFetch || state_ == State::kGap)
     transition(State::kJoin, "the fetch reached the head");
   drain_live_buffer();
@@ -350,21 +338,48 @@ void Subscription::on(const Batches& reply, std::shared_ptr<const Message> batch
   request_due_ = now + limits::kPollInterval;
 }
 
+/// Delivers the batches of a fetch reply. One that broke on its way ends early: what was sound is
+/// delivered, and the rest is asked for again.
+void Subscription::take_fetched(const std::shared_ptr<const Message>& batches) {
+  std::string_view rest = batches->view();
+  while (!rest.empty() && state_ != State::kDiverged) {
+    const auto header = parse_batch_header(rest);
+    const auto batch = header && batch_bytes(*header) <= rest.size()
+                           ? BatchView::parse(rest.substr(0, batch_bytes(*header)))
+                           : Result<BatchView>(fail(ErrorCode::kCorruption,
+                                                    "a fetch reply that is no run of batches"));
+    if (!batch) return spdlog::warn("subscription to {}: {}", stream_, batch.error().message);
+    rest.remove_prefix(batch_bytes(*header));
+    on_batch(batches, *batch, false);
+  }
+}
+
+/// There is more to fetch: at once, unless the last reply brought nothing on.
+void Subscription::fetch_on(Sequence before, MonoTime now) {
+  if (state_ == State::kJoin || state_ == State::kLive)
+    transition(State::kGap, "a poll found more");
+  if (cursor_.sequence == before) not_before_ = now + limits::kPollInterval;
+}
+
 void Subscription::on(const Trimmed& reply, MonoTime now) {
   if (reply.incarnation != cursor_.incarnation) {
     hear_log(reply.incarnation, reply.head);
     return diverge("a fetch from incarnation " + reply.incarnation.hex());
   }
+  const Sequence before = cursor_.sequence;
   skip_to(reply.oldest, "trimmed");
   hear_head(reply.head, now);
+  fetch_on(before, now);
 }
 
-void Subscription::on(const Corrupt& reply, MonoTime) {
+void Subscription::on(const Corrupt& reply, MonoTime now) {
   if (reply.incarnation != cursor_.incarnation) {
     hear_log(reply.incarnation, reply.first - 1);
     return diverge("a fetch from incarnation " + reply.incarnation.hex());
   }
+  const Sequence before = cursor_.sequence;
   skip_to(reply.first + reply.count, "corrupt");
+  fetch_on(before, now);
 }
 
 void Subscription::on(const Diverged& reply) {

@@ -3,16 +3,14 @@
 // store: messages and time go in; requests and deliveries come out, so that a simulation can drive
 // it. Consumer (consumer.h) gives it both.
 //
-//   state     it is                                      leaves it
-//   FETCH     behind, or unsure: pulls ranges            → JOIN when a fetch reached the head
-//   JOIN      at the live edge, as far as it knows       → LIVE when a broadcast or beacon confirms
-//   it; → GAP if it shows
-//                                                          more
-//   LIVE      applies broadcasts                         → GAP on a hole (a batch or beacon ahead
-//   of the cursor); → FETCH
-//                                                          on a new boot of the sidecar
-//   GAP       a hole is being refilled from the log      → JOIN when a fetch reached the head
-//   DIVERGED  the log is not the one read so far         only by an operator's reset
+//   state     it is                                 leaves it
+//   FETCH     behind, or unsure: pulls ranges       → JOIN when a fetch reached the head
+//   JOIN      at the live edge, as far as it knows  → LIVE when a broadcast or beacon confirms it
+//                                                   → GAP when one shows more
+//   LIVE      applies broadcasts                    → GAP on a batch or beacon ahead of the cursor
+//                                                   → FETCH on a new boot of the sidecar
+//   GAP       refills a hole from the log           → JOIN when a fetch reached the head
+//   DIVERGED  the log is not the one read so far    only by an operator's reset
 //
 // Every state goes to DIVERGED when an incarnation differs or the chain of checksums breaks at the
 // cursor. While a beacon is overdue it polls by fetching.
@@ -78,7 +76,7 @@ class Subscription {
   /// Begins in DIVERGED, as it was committed.
   void begin_diverged();
 
-  // --- input ---
+  // input
   /// A body from the stream's broadcast topic.
   void on_broadcast(Message body, MonoTime now);
   /// A reply to one of its requests (by envelope id); `batches` is the second frame.
@@ -86,7 +84,7 @@ class Subscription {
   /// Everything delivered so far is in the consumer's store.
   void on_committed() { uncommitted_start_ = false; }
 
-  // --- output ---
+  // output
   [[nodiscard]] std::optional<Delivery> next_delivery();
   /// Requests that are due; `next_id` is counted up for each. It asks for more only when all is
   /// delivered.
@@ -94,7 +92,7 @@ class Subscription {
                                                                         std::uint64_t& next_id);
   [[nodiscard]] MonoTime next_due() const;
 
-  // --- what is known of it ---
+  // what is known of it
   [[nodiscard]] const std::string& stream() const { return stream_; }
   [[nodiscard]] State state() const { return state_; }
   [[nodiscard]] bool has_cursor() const { return has_cursor_; }
@@ -126,6 +124,8 @@ class Subscription {
   void hear_head(Sequence head, MonoTime now);
   void hear_log(const Incarnation& incarnation, Sequence head);
   void drain_live_buffer();
+  void take_fetched(const std::shared_ptr<const Message>& batches);
+  void fetch_on(Sequence before, MonoTime now);
 
   void on(const Subscribed& reply, MonoTime now);
   void on(const Batches& reply, std::shared_ptr<const Message> batches, MonoTime now);
@@ -154,6 +154,7 @@ class Subscription {
   bool registered_ = false;  // with that boot
   std::uint64_t registration_id_ = 0;
   std::uint64_t fetch_id_ = 0;  // of the fetch under way; 0: none
+  MonoTime not_before_{};       // no request before that: the last was refused or brought nothing
   MonoTime request_due_{};  // next registration or fetch, or when the one under way counts as lost
 
   Incarnation log_incarnation_;

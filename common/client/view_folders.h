@@ -1,8 +1,7 @@
 // Where a consumer's views lie in its state folder:
 //
 //   views/<name>/   one LMDB environment a view
-//   current         the name of the live one; renamed into place, so that a swap happens or does
-//   not
+//   current         the name of the live one; renamed into place: a swap happens or does not
 //
 // A view is built in a folder named by a number; once it is whole, the pointer names it, or its
 // folder takes the name that a user gave to a scratch view.

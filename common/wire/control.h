@@ -18,8 +18,7 @@ inline constexpr std::uint64_t kProtocolVersion = 1;
 /// Whether decoding fails when a field is absent.
 enum class Presence { kRequired, kOptional };
 
-// --- from a client
-// -------------------------------------------------------------------------------------------------
+// from a client
 
 struct Register {
   static constexpr std::string_view kOp = "register";
@@ -27,10 +26,11 @@ struct Register {
   InstanceId instance;
   std::string name;               // empty: anonymous
   std::uint64_t fingerprint = 0;  // of the file it publishes; 0: none
+  Epoch epoch;                    // that this instance was given before; 0: none yet
   template <class Fields>
   void fields(Fields& f) {
     f("stream", stream), f("instance", instance), f("name", name, Presence::kOptional),
-        f("fingerprint", fingerprint, Presence::kOptional);
+        f("fingerprint", fingerprint, Presence::kOptional), f("epoch", epoch, Presence::kOptional);
   }
 };
 
@@ -119,8 +119,7 @@ struct StatusRequest {
 using Request =
     std::variant<Register, Keepalive, Goodbye, Subscribe, CursorReport, Fetch, Find, StatusRequest>;
 
-// --- from the sidecar
-// ----------------------------------------------------------------------------------------------
+// from the sidecar
 
 struct Registered {
   static constexpr std::string_view kOp = "registered";
@@ -303,8 +302,7 @@ struct ErrorReply {
 using Reply = std::variant<Registered, Alive, Acknowledged, Resend, Full, Refused, Subscribed,
                            Batches, Trimmed, Corrupt, Diverged, Found, StatusReport, ErrorReply>;
 
-// --- on the wire
-// ---------------------------------------------------------------------------------------------------
+// on the wire
 
 /// What surrounds each message.
 struct Envelope {

@@ -8,6 +8,14 @@
 
 #include "common/base/limits.h"
 
+#ifdef __SANITIZE_THREAD__
+#include <sanitizer/tsan_interface.h>
+#else
+// libzmq is not instrumented: ThreadSanitizer has to be told what its queues order.
+#define __tsan_acquire(address) static_cast<void>(address)
+#define __tsan_release(address) static_cast<void>(address)
+#endif
+
 namespace forebay {
 namespace {
 
@@ -16,6 +24,7 @@ static_assert(sizeof(zmq_msg_t) == 64);
 zmq_msg_t* as_zmq(void* raw) { return static_cast<zmq_msg_t*>(raw); }
 
 void release_shared(void*, void* hint) {
+  __tsan_acquire(hint);
   delete static_cast<std::shared_ptr<const std::string>*>(hint);
 }
 
@@ -57,7 +66,9 @@ Message::Message(std::shared_ptr<const std::string> bytes) {
   auto* hold = new std::shared_ptr<const std::string>(std::move(bytes));
   // libzmq takes a void* but does not write through it.
   char* begin = const_cast<char*>((*hold)->data());
-  if (zmq_msg_init_data(as_zmq(raw()), begin, (*hold)->size(), release_shared, hold) != 0) {
+  const std::size_t size = (*hold)->size();
+  __tsan_release(hold);
+  if (zmq_msg_init_data(as_zmq(raw()), begin, size, release_shared, hold) != 0) {
     delete hold;
     throw std::bad_alloc();
   }

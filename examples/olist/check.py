@@ -29,6 +29,8 @@ class View:
         self.carriers = {}
         self.closed = set()  # (fc or carrier, ordinal of the date)
         self.lanes = defaultdict(dict)  # (from_zone, to_zone) -> carrier -> transit days
+        self.used = defaultdict(int)  # (fc, date) -> orders, (carrier, fc, date) -> boxes
+        self.room = {}  # of the same keys; without one there is no bound
 
     def apply(self, event):
         kind, data = event["type"], event["data"]
@@ -50,9 +52,23 @@ class View:
         elif kind == "lane.upserted":
             lanes = self.lanes[data["from_zone"], data["to_zone"]]
             lanes[data["carrier"]] = data["transit_days"]
-        # No capacity is ever set, so none runs out however much is used.
-        elif kind not in ("fc.capacity_used", "carrier.capacity_used"):
+        elif kind == "fc.capacity_used":
+            self.used[data["fc"], data["date"]] += data["orders"]
+        elif kind == "carrier.capacity_used":
+            self.used[data["carrier"], data["fc"], data["date"]] += data["boxes"]
+        # A timeline sets no capacity, so none runs out; tests set some, to see what was used.
+        elif kind == "fc.capacity_set":
+            self.room[data["fc"], data["date"]] = data["orders"]
+        elif kind == "carrier.capacity_set":
+            self.room[data["carrier"], data["fc"], data["date"]] = data["boxes"]
+        else:
             raise ValueError(f"{kind} does not occur in a timeline of convert.py")
+
+
+    def has_room(self, who, day, wanted):
+        """Whether `who`, an FC or a carrier at an FC, takes that many more on the day, an ordinal."""
+        key = (*who, datetime.date.fromordinal(day).isoformat())
+        return key not in self.room or self.room[key] - self.used[key] >= wanted
 
 
 class OutOfReach(Exception):
@@ -83,7 +99,10 @@ def _by_lanes(view, wanted, to_zone, at, fc):
     def working(day):
         return (day - 1) % 7 + 1 in fc["working_days"] and (fc["fc"], day) not in view.closed
 
-    ready = _advance(_first(start, working, limit), fc["handling_days"], working, limit)
+    def takes_the_order(day):
+        return working(day) and view.has_room((fc["fc"],), day, 1)
+
+    ready = _advance(_first(start, takes_the_order, limit), fc["handling_days"], working, limit)
     for name, transit in view.lanes.get((fc["zone"], to_zone), {}).items():
         carrier = view.carriers.get(name)
         items = [view.items[sku] for sku in wanted]
@@ -93,12 +112,17 @@ def _by_lanes(view, wanted, to_zone, at, fc):
         def carrier_working(day):
             return (day - 1) % 7 + 1 in carrier["working_days"] and (name, day) not in view.closed
 
+        boxes = _boxes(view, wanted, carrier["box"])
+
+        def picked_up(day):
+            return working(day) and carrier_working(day) and view.has_room((name, fc["fc"]), day, boxes)
+
         try:
-            pickup = _first(ready, lambda day: working(day) and carrier_working(day), limit)
+            pickup = _first(ready, picked_up, limit)
             delivery = _advance(pickup, transit, carrier_working, limit)
         except OutOfReach:
             continue
-        yield delivery, _boxes(view, wanted, carrier["box"]), name, fc["fc"], pickup
+        yield delivery, boxes, name, fc["fc"], pickup
 
 
 def _first(day, working, limit):

@@ -11,10 +11,8 @@ import datetime
 import gzip
 import io
 import json
-import math
 import os
 import pathlib
-import random
 import sys
 import tempfile
 import unittest
@@ -26,10 +24,9 @@ sys.path.insert(0, str(HERE))
 import calendars  # noqa: E402
 import check  # noqa: E402
 import convert  # noqa: E402
-import learning  # noqa: E402
-import report  # noqa: E402
 import tables  # noqa: E402
 from made_up import PRODUCTS, SELLERS, orders_of, write_derived, write_published  # noqa: E402
+from naive import naive_days, nearest_rank  # noqa: E402
 
 REAL_DATA = pathlib.Path(
     os.environ.get("FOREBAY_OLIST_DATA", HERE.parents[1].parent / "shared" / "data" / "olist")
@@ -278,44 +275,6 @@ class NothingLaterLeaks(WithFolder):
         return told
 
 
-def naive_days(order):
-    """Handling and transit days, counted day by day."""
-    seller = order["lines"][0][1]
-    fc_closed = closed_days(SELLERS[seller])
-    day = order["purchased"].date()
-    if (order["purchased"].hour, order["purchased"].minute) == (23, 59):
-        day += datetime.timedelta(days=1)
-    while not works(day, fc_closed):
-        day += datetime.timedelta(days=1)
-    handed_over = order["handed_over"].date()
-    return (
-        least_steps(day, handed_over, fc_closed),
-        least_steps(handed_over, order["delivered"].date(), closed_days(None)),
-    )
-
-
-def closed_days(state):
-    return {day for year in (2016, 2017, 2018) for day in calendars.holidays(year, state)}
-
-
-def works(day, closed):
-    return day.isoweekday() <= 5 and day not in closed
-
-
-def least_steps(day, goal, closed):
-    steps = 0
-    while day < goal:
-        day += datetime.timedelta(days=1)
-        while not works(day, closed):
-            day += datetime.timedelta(days=1)
-        steps += 1
-    return steps
-
-
-def nearest_rank(values, percent):
-    return sorted(values)[math.ceil(len(values) * percent / 100) - 1]
-
-
 class Malformed(WithFolder):
     def rewrite(self, name, change):
         path = self.data / f"{name}.csv.gz"
@@ -394,106 +353,6 @@ class Malformed(WithFolder):
         refused("orders.csv.gz", b"no gzip", r"orders\.csv\.gz: cannot be read")
         refused("sellers.csv.gz", gzip.compress(b""), "header line is missing")
         refused("sellers.csv.gz", gzip.compress(b"seller_id,zip\n"), "no column state")
-
-
-class Calendar(unittest.TestCase):
-    def test_easter_and_the_holidays_that_hang_on_it(self):
-        for year, day in ((2016, "03-27"), (2017, "04-16"), (2018, "04-01"), (2024, "03-31")):
-            self.assertEqual(calendars.easter(year).isoformat(), f"{year}-{day}")
-        days = [day.isoformat() for day in calendars.holidays(2017)]
-        expected = """2017-01-01 2017-02-27 2017-02-28 2017-04-14 2017-04-21 2017-05-01 2017-06-15
-            2017-09-07 2017-10-12 2017-11-02 2017-11-15 2017-12-25"""
-        self.assertEqual(days, expected.split())
-        only_sp = set(calendars.holidays(2018, "SP")) - set(calendars.holidays(2018, "RJ"))
-        self.assertEqual(only_sp, {datetime.date(2018, 7, 9)})
-
-    def test_counting_by_table_equals_counting_day_by_day(self):
-        for state in (None, "SP"):
-            table = calendars.WorkingDays(2016, 2018, state)
-            closed = closed_days(state)
-            rng = random.Random(7)
-            for _ in range(2000):
-                start = datetime.date(2016, 1, 1) + datetime.timedelta(days=rng.randrange(700))
-                goal = start + datetime.timedelta(days=rng.randrange(-3, 60))
-                steps = least_steps(start, goal, closed)
-                self.assertEqual(table.steps_to_reach(start.toordinal(), goal.toordinal()), steps)
-                reached = table.advance(start.toordinal(), steps)
-                self.assertGreaterEqual(reached, goal.toordinal())
-                if steps > 0:
-                    short = table.advance(start.toordinal(), steps - 1)
-                    self.assertLess(short, goal.toordinal())
-                first = start
-                while not works(first, closed):
-                    first += datetime.timedelta(days=1)
-                self.assertEqual(table.first_from(start.toordinal()), first.toordinal())
-
-
-class Percentiles(unittest.TestCase):
-    def test_equal_the_nearest_rank_of_the_sorted_values(self):
-        rng = random.Random(3)
-        for percent in (1, 50, 80, 93, 99, 100):
-            percentile, values = learning.Percentile(percent), []
-            for _ in range(300):
-                values.append(int(rng.expovariate(0.2)))
-                percentile.add(values[-1])
-                self.assertEqual(percentile.value(), nearest_rank(values, percent))
-
-    def test_changes_tell_exactly_what_changed(self):
-        rng = random.Random(4)
-        learned, told = learning.Learned(80, "abcd", 5), {}
-        for _ in range(400):
-            for key, days in learned.add(rng.choice("aaabbc"), int(rng.expovariate(0.2))):
-                self.assertNotEqual(told.get(key), days)
-                told[key] = days
-            self.assertEqual(told, {key: learned.get(key) for key in "abcd"})
-
-
-class Report(unittest.TestCase):
-    def results(self):
-        score = {
-            "asked": 31243,
-            "orders": 31240,
-            "on_time": 0.8047,
-            "days_tighter": 7.99,
-            "shop_on_time": 0.9316,
-        }
-        run = {
-            **score,
-            "events": 380794,
-            "events_per_s": 123456.7,
-            "queries_per_s": 9876.5,
-            "p50_us": 81.2,
-            "p99_us": 300.9,
-            "same_answers": 31243,
-            "plain": {"free": score, "seller": score},
-        }
-        return {"machine": "2 cores", "data": "a third", "percentiles": {"93": run, "80": dict(run)}}
-
-    def test_every_figure_licence_and_the_way_to_run_are_on_the_page(self):
-        text = report.page(self.results())
-        for part in (
-            "31,240 of 31,243",
-            "80.5%",
-            "93.2%",
-            "| 8.0 |",
-            "380,794",
-            "123,457",
-            "81 µs",
-            "301 µs",
-            "2 cores",
-            "a third",
-            "CC BY-NC-SA 4.0",
-            "André Sionek",
-            "convert.py",
-        ):
-            self.assertIn(part, text)
-        self.assertLess(text.index("| 80 |"), text.index("| 93 |"))
-
-    def test_a_figure_that_was_not_measured_is_named(self):
-        results = self.results()
-        del results["percentiles"]["93"]["p99_us"]
-        with self.assertRaisesRegex(ValueError, "percentile 93: p99_us missing"):
-            report.page(results)
 
 
 @unittest.skipUnless((REAL_DATA / "orders.csv.gz").is_file(), f"no Olist data in {REAL_DATA}")

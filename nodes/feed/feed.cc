@@ -68,6 +68,7 @@ class Feed {
                                          .source = "/" + options_.name});
     if (!publisher) return fail(publisher.error());
     publisher_ = std::move(*publisher);
+    notify_ready("publishing " + source_->path());  // its sidecar may come up long after it
     while (!stopping()) {
       const auto registered = publisher_->wait_registered(kSignalCheck);
       if (registered) return resume(*registered);
@@ -87,7 +88,6 @@ class Feed {
     pump_.emplace(*source_, *publisher_, *rejects_);
     spdlog::info("publishing {} to {} from line {}", source_->path(), options_.stream,
                  source_->lines() + 1);
-    notify_ready("publishing " + source_->path());
     return {};
   }
 
@@ -100,7 +100,7 @@ class Feed {
           waited_ = {};
           break;
         case LinePublisher::Step::kBlocked:
-          waiting_for({ErrorCode::kTimeout, "the window of unacknowledged events is full"});
+          waiting_for(pump_->blocked_by());
           break;
         case LinePublisher::Step::kWaiting:
           source_->wait(limits::kFollowPollInterval, signals_.descriptor());

@@ -5,18 +5,18 @@
 // (u8), a name at the end stands bare, so that a prefix scan gives names in byte order. A block
 // number is big-endian with its sign bit turned.
 //
-//   table         key                          value stream item          sku u32×3 sides ascending
-//   | u32 weight | attributes     catalog stock         sku, fc                      i64 on hand
-//   inventory fc            fc                           u16 cutoff | u8 week | u32 handling days |
-//   zone |   fulfilment
-//                                              time zone | u8 restricted | carriers
-//   fc_days       fc, block                    DayBlock: exceptions, capacity in orders fulfilment
-//   carrier       carrier                      u16 cutoff or ffff | u8 week | i64×3 box sides
-//   carriers
-//                                              ascending | i64 box weight | refuses
-//   carrier_days  carrier, block               DayBlock: exceptions carriers carrier_room  fc,
-//   block, carrier           DayBlock: capacity in boxes                         carriers lane from
-//   zone, to zone, carrier  u32 transit days                                    carriers
+//   table         key                          stream      value
+//   item          sku                          catalog     u32×3 sides ascending | u32 weight |
+//                                                          attributes
+//   stock         sku, fc                      inventory   i64 on hand
+//   fc            fc                           fulfilment  u16 cutoff | u8 week | u32 handling days |
+//                                                          zone | time zone | u8 restricted | carriers
+//   fc_days       fc, block                    fulfilment  DayBlock: exceptions, capacity in orders
+//   carrier       carrier                      carriers    u16 cutoff or ffff | u8 week | i64×3 box
+//                                                          sides ascending | i64 box weight | refuses
+//   carrier_days  carrier, block               carriers    DayBlock: exceptions
+//   carrier_room  fc, block, carrier           carriers    DayBlock: capacity in boxes
+//   lane          from zone, to zone, carrier  carriers    u32 transit days
 //
 // Times of day are minutes, weeks have bit 0 for Monday, texts are u8 length and bytes, lists are
 // texts to the end. What is retired is erased. Numbers are little-endian but for the block.

@@ -77,7 +77,22 @@ Result<StreamRecord> read_stream(MDB_txn* txn, unsigned streams, const std::stri
   return record;
 }
 
-/// Bisects by sequence: commit times are monotone in a stream.
+/// The header of the first sound batch at or after the cursor's place, before `end`.
+Result<std::optional<BatchHeader>> next_sound(Cursor& cursor, RawBatch raw, std::uint64_t end) {
+  while (raw.first < end) {
+    const auto header = parse_batch_header(raw.bytes);
+    if (header && header->first().value == raw.first) return std::optional(*header);
+    MDB_val key, value;
+    const int code = cursor.get(key, value, MDB_NEXT);
+    if (code == MDB_NOTFOUND) break;
+    if (code != 0) return fail_lmdb("cannot read the log", code);
+    raw = RawBatch{from_integer_key(key), to_view(value)};
+  }
+  return std::nullopt;
+}
+
+/// Bisects by sequence: commit times are monotone in a stream. A damaged batch counts as committed
+/// with the next sound one, so that whoever starts there is told of the damage.
 Result<Sequence> find_time_in(MDB_txn* txn, unsigned batches, const StreamRecord& stream,
                               WallTime time) {
   Cursor cursor(txn, batches);
@@ -87,12 +102,12 @@ Result<Sequence> find_time_in(MDB_txn* txn, unsigned batches, const StreamRecord
     const auto raw = seek(cursor, low + (high - low) / 2);
     if (!raw) return fail(raw.error());
     if (!*raw) break;
-    const auto header = parse_batch_header((*raw)->bytes);
-    if (!header) return fail(header.error().in("batch at " + std::to_string((*raw)->first)));
-    if (header->place.commit_time >= time) {
+    const auto header = next_sound(cursor, **raw, high);
+    if (!header) return fail(header.error());
+    if (!*header || (*header)->place.commit_time >= time) {
       high = (*raw)->first;
     } else {
-      low = header->next().value;
+      low = (*header)->next().value;
     }
   }
   return Sequence{std::max(low, high)};
@@ -209,7 +224,8 @@ Result<void> Log::ensure_space(std::uint64_t bytes) {
   MDB_envinfo info{};
   mdb_env_info(env_.get(), &info);
   const std::uint64_t used = (info.me_last_pgno + 1) * kPageBytes;
-  return space_->ensure(bytes + limits::kCommitOverheadBytes, used, [this] { return free_bytes(); });
+  return space_->ensure(bytes + limits::kCommitOverheadBytes, used,
+                        [this] { return free_bytes(); });
 }
 
 std::uint64_t Log::free_bytes() const {
@@ -228,8 +244,7 @@ std::uint64_t Log::free_bytes() const {
 Log::Transaction Log::begin() { return Transaction(*this); }
 Log::Snapshot Log::snapshot() const { return Snapshot(*this); }
 
-// --- Transaction
-// ---------------------------------------------------------------------------------------------------
+// Transaction
 
 Log::Transaction::Transaction(Log& log)
     : log_(&log), txn_(nullptr), records_(log.records_), changed_(log.records_.size(), false) {
@@ -309,15 +324,22 @@ Result<std::size_t> Log::Transaction::trim(StreamIndex stream, std::size_t batch
     int code = cursor.get(key, value, MDB_FIRST);
     if (code == MDB_NOTFOUND) break;
     if (code != 0) return fail_lmdb("cannot read stream " + log_->stream_name(stream), code);
-    const auto header = parse_batch_header(to_view(value));
-    if (!header) {
-      return fail(header.error().in("stream " + log_->stream_name(stream) + ", batch at " +
-                                    std::to_string(from_integer_key(key))));
-    }
-    if (!expired(*header)) break;
-    record.bytes -= std::min<std::uint64_t>(record.bytes, value.mv_size);
-    if (header->kind == BatchKind::kGap) record.lost -= std::min(record.lost, header->count);
-    record.oldest = header->next();
+    const RawBatch raw{from_integer_key(key), to_view(value)};
+    const std::uint64_t bytes = value.mv_size;
+    // A damaged batch goes with the next sound one; only the keys tell what it occupies.
+    const auto header = next_sound(cursor, raw, record.next.value);
+    if (!header) return fail(header.error());
+    if (!*header || !expired(**header)) break;
+    const bool damaged = (*header)->first().value != raw.first;
+    code = cursor.get(key, value, MDB_FIRST);
+    if (code == 0 && damaged) code = cursor.get(key, value, MDB_NEXT);
+    if (code != 0) return fail_lmdb("cannot read stream " + log_->stream_name(stream), code);
+    record.oldest = damaged ? Sequence{from_integer_key(key)} : (*header)->next();
+    if (damaged) code = cursor.get(key, value, MDB_FIRST);
+    if (code != 0) return fail_lmdb("cannot read stream " + log_->stream_name(stream), code);
+    record.bytes -= std::min<std::uint64_t>(record.bytes, bytes);
+    if (!damaged && (*header)->kind == BatchKind::kGap)
+      record.lost -= std::min(record.lost, (*header)->count);
     changed_[stream.value] = true;
     code = cursor.erase();
     if (code != 0) return fail_lmdb("cannot trim stream " + log_->stream_name(stream), code);
@@ -345,8 +367,7 @@ Result<void> Log::Transaction::commit() {
   return {};
 }
 
-// --- Snapshot
-// ------------------------------------------------------------------------------------------------------
+// Snapshot
 
 Log::Snapshot::Snapshot(const Log& log) : log_(&log), txn_(nullptr) {
   const int code = mdb_txn_begin(log.env_.get(), nullptr, MDB_RDONLY, &txn_);

@@ -107,7 +107,7 @@ class Log::Transaction {
   [[nodiscard]] Result<void> erase_producer(ProducerId id);
   [[nodiscard]] Result<void> put_consumer(const ConsumerKey& key, const ConsumerRecord& record);
   /// Deletes up to `batches_max` whole batches from the oldest on while `expired(header)` says so;
-  /// returns how many.
+  /// returns how many. Of a damaged batch, the header of the next sound one is asked about.
   [[nodiscard]] Result<std::size_t> trim(StreamIndex stream, std::size_t batches_max,
                                          const std::function<bool(const BatchHeader&)>& expired);
   /// Where a subscription begins that wants what was committed at or after `time`: the base

@@ -165,6 +165,7 @@ class Publisher:
             assert all(reply[key] == self.registered[key] for key in same), (reply, self.registered)
             assert reply["position"] >= self.acknowledged, ("acknowledged, and gone", reply, self.acknowledged)
         self.registered = reply
+        self._who["epoch"] = reply["epoch"]
         self._settle(reply["position"], reply["sequence"])
         self._resend(len(self._window))
 

@@ -56,6 +56,12 @@ void SimPublisher::publish_some(std::uint64_t source) {
       resumed_ = true;
     }
     while (next_ < source && publish_one()) continue;
+  } else if (random_.one_in(400)) {
+    // Several batches at once, so that more than one is in flight.
+    event_bytes_ = random_.between(50'000, 65'000);
+    std::uint64_t burst = random_.between(8, 30);
+    while (burst-- > 0 && publish_one()) continue;
+    event_bytes_ = 0;
   } else if (random_.one_in(8)) {
     std::uint64_t burst = random_.one_in(10) ? random_.between(20, 200) : random_.between(1, 5);
     while (burst-- > 0 && publish_one()) continue;
@@ -67,7 +73,7 @@ bool SimPublisher::publish_one() {
   event.type = "thing.happened";
   event.subject = Oracle::subject(options_.who, next_);
   event.data = std::string(1, '\xda');  // str 16
-  const std::size_t size = random_.one_in(100) ? 20'000 : random_.below(300);
+  const std::size_t size = event_bytes_ > 0 ? event_bytes_ : random_.below(300);
   event.data += {static_cast<char>(size >> 8), static_cast<char>(size & 0xff)};
   event.data.append(size, 'x');
   std::optional<ProducerSequence> number;

@@ -51,7 +51,8 @@ class SimPublisher {
   const Oracle& oracle_;
   Connection& connection_;
   PublishWindow window_;
-  std::uint64_t next_ = 0;  // the application's next event
+  std::uint64_t next_ = 0;       // the application's next event
+  std::size_t event_bytes_ = 0;  // 0: small ones
   bool resumed_ = false;
 };
 

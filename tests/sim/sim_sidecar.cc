@@ -8,7 +8,7 @@
 namespace forebay::sim {
 namespace {
 
-constexpr std::uint64_t kFileBytesMax = 12 << 20;  // small: a file on tmpfs is made of memory
+constexpr std::uint64_t kFileBytesMax = 48 << 20;  // a file on tmpfs is made of memory
 
 template <class T>
 T sound(Result<T> result) {
@@ -40,7 +40,7 @@ struct SimSidecar::Run {
 
   MonoTime now() const { return sidecar.clock_.mono(); }
 
-  // --- ingest thread ---
+  // ingest thread
 
   void take_outcomes() {
     while (auto outcome = outcomes.receive(now())) {
@@ -99,7 +99,7 @@ struct SimSidecar::Run {
         {encode({message.peer.request, log->boot()}, message.reply), message.batches}, now());
   }
 
-  // --- commit thread ---
+  // commit thread
 
   void commit_step() {
     if (under_way.empty()) {
@@ -126,7 +126,7 @@ struct SimSidecar::Run {
     }
   }
 
-  // --- broadcast thread ---
+  // broadcast thread
 
   void broadcast_step() {
     beacons.on_liveness(ingest.liveness());

@@ -2,6 +2,9 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <set>
+
 namespace forebay::sim {
 namespace {
 
@@ -12,6 +15,10 @@ constexpr milliseconds kStep{4};
 constexpr seconds kFaultyTime{8};
 constexpr seconds kConvergenceTime{30};
 constexpr const char* kFeed = "feed";
+
+bool failed(const SimPublisher& publisher) {
+  return publisher.window().state() == PublishWindow::State::kFailed;
+}
 
 RetentionPolicy some_retention(Random& random) {
   RetentionPolicy policy;
@@ -43,6 +50,7 @@ void World::start_publisher(SimPublisher::Options options) {
                              : (options.name.empty() ? "anonymous" : options.name) + "." +
                                    std::to_string(processes_++);
   options.window_bytes = random_.one_in(3) ? random_.between(1'000, 50'000) : std::size_t{16} << 20;
+  if (!options.name.empty()) ++named_processes_[options.name];
   publishers_.push_back(
       std::make_unique<SimPublisher>(std::move(options), clock_, random_, oracle_, connect()));
 }
@@ -65,6 +73,8 @@ World::Tally World::run() {
     step(false);
   }
   check_publishers();
+  tally_.healed_ms = static_cast<std::uint64_t>(
+      std::chrono::duration_cast<milliseconds>(clock_.mono() - heal_at).count());
   for (const auto& consumer : consumers_) {
     consumer->check();
     tally_.lost += consumer->lost();
@@ -84,15 +94,31 @@ void World::step(bool faulty) {
   sidecar_.step();
   for (const auto& publisher : publishers_) {
     publisher->step(faulty, source_);
-    if (publisher->window().state() == PublishWindow::State::kFailed) {
+    if (failed(*publisher)) {
       const Error& error = *publisher->window().error();
-      expect(error.code == ErrorCode::kFenced && superseded(*publisher),
+      // Which of several is fenced depends on whose registration comes last, be it a dead one's.
+      expect(error.code == ErrorCode::kFenced && named_processes_[publisher->options().name] > 1,
              publisher->options().who + " failed: " + error.message);
     }
   }
+  restart_failed();
   const Sequence oldest =
       sidecar_.running() ? sidecar_.log().stream({0}).oldest : oracle_.head() + 1;
   for (const auto& consumer : consumers_) consumer->step(oldest);
+}
+
+/// As a supervisor does; two that start at once may both be fenced. A second process is not missed.
+void World::restart_failed() {
+  for (const auto& publisher : publishers_) {
+    if (!failed(*publisher)) continue;
+    const SimPublisher::Options options = publisher->options();
+    const bool replaced = std::any_of(
+        publishers_.begin(), publishers_.end(),
+        [&](const auto& each) { return !failed(*each) && each->options().name == options.name; });
+    if (replaced) continue;
+    count("publisher restarted after being fenced");
+    return start_publisher(options);
+  }
 }
 
 void World::maybe_fault() {
@@ -145,7 +171,7 @@ void World::maybe_fault() {
 void World::fault_publisher() {
   const auto victim =
       publishers_.begin() + static_cast<std::ptrdiff_t>(random_.below(publishers_.size()));
-  if (superseded(**victim)) return;
+  if (failed(**victim)) return;
   SimPublisher::Options options = (*victim)->options();
   if (!options.name.empty() && random_.one_in(2)) {
     count("publisher doubled");
@@ -156,17 +182,6 @@ void World::fault_publisher() {
     publishers_.erase(victim);
   }
   start_publisher(std::move(options));
-}
-
-bool World::superseded(const SimPublisher& publisher) const {
-  bool later = false;
-  for (const auto& each : publishers_) {
-    if (later && !publisher.options().name.empty() &&
-        each->options().name == publisher.options().name)
-      return true;
-    later = later || each.get() == &publisher;
-  }
-  return false;
 }
 
 void World::heal() {
@@ -183,9 +198,7 @@ void World::heal() {
 
 bool World::converged() const {
   for (const auto& publisher : publishers_) {
-    const bool failed = publisher->window().state() == PublishWindow::State::kFailed;
-    if (!failed && !publisher->done(source_)) return false;
-    if (failed && !superseded(*publisher)) return false;
+    if (!failed(*publisher) && !publisher->done(source_)) return false;
   }
   for (const auto& consumer : consumers_) {
     if (!consumer->done()) return false;

@@ -20,6 +20,7 @@ class World {
   struct Tally {
     std::uint64_t events = 0;
     std::uint64_t lost = 0;
+    std::uint64_t healed_ms = 0;  // until everything had come right
     std::map<std::string, std::uint64_t> faults;
   };
 
@@ -31,11 +32,11 @@ class World {
   Connection& connect();
   void start_publisher(SimPublisher::Options options);
   void step(bool faulty);
+  void restart_failed();
   void maybe_fault();
   void fault_publisher();
   void heal();
   [[nodiscard]] bool converged() const;
-  [[nodiscard]] bool superseded(const SimPublisher& publisher) const;
   void check_publishers() const;
   [[nodiscard]] std::string describe() const;
   void count(const std::string& fault);
@@ -48,7 +49,8 @@ class World {
   std::vector<std::unique_ptr<SimPublisher>> publishers_;
   std::vector<std::unique_ptr<SimConsumer>> consumers_;
   std::uint64_t processes_ = 0;
-  std::uint64_t source_ = 0;  // events that the feed's source has
+  std::map<std::string, int> named_processes_;  // ever started
+  std::uint64_t source_ = 0;                    // events that the feed's source has
   bool full_ = false;
   MonoTime sidecar_up_{};
   Tally tally_;

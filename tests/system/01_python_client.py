@@ -160,6 +160,9 @@ class Registering(WithSidecar):
         with self.assertRaises(Refused) as caught:
             first.flush()
         self.assertEqual(caught.exception.code, "fenced")
+        with self.assertRaises(Refused) as caught:
+            first.register()
+        self.assertEqual(caught.exception.code, "fenced")
         second.publish([event("a.b")])
         second.flush()
         self.assertEqual(self.head(), 3)

@@ -3,6 +3,7 @@
 #include "cli/supervisor.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -311,7 +312,7 @@ TEST_CASE("ChildrenDieWithTheSupervisor") {
   const auto deadline = std::chrono::steady_clock::now() + 20s;
   while ((ended = ::waitpid(orphan, &status, WNOHANG)) == 0 &&
          std::chrono::steady_clock::now() < deadline) {
-    ::usleep(1000);
+    ::poll(nullptr, 0, 1);
   }
   CHECK(ended == orphan);
   CHECK(WIFSIGNALED(status));

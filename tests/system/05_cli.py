@@ -1,0 +1,330 @@
+#!/usr/bin/python3
+"""publish, tail, status and the feed, as they are used from a shell."""
+
+import json
+import os
+import signal
+import subprocess
+import unittest
+
+from forebay_test import Installation, wait_until
+
+TOPOLOGY = """
+[topology]
+name = "test"
+[hosts.a]
+[sidecars.events]
+host = "a"
+streams = { events = {}, trimmed = { retention = { bytes = "64KiB" } } }
+[sidecars.other]
+host = "a"
+streams = { others = {} }
+[nodes.feed]
+kind = "feed"
+host = "a"
+publishes = ["events"]
+source = "feed.ndjson"
+[nodes.follower]
+kind = "feed"
+host = "a"
+publishes = ["events"]
+source = "follow.ndjson"
+follow = true
+"""
+
+
+def line(number, kind="stock.set", pad=""):
+    return json.dumps({"type": kind, "subject": f"sku-{number}", "data": {"n": number, "pad": pad}}) + "\n"
+
+
+class CliTest(unittest.TestCase):
+    def setUp(self):
+        self.installation = Installation(TOPOLOGY)
+        self.addCleanup(self.installation.__exit__, None)
+        self.sidecar = self.installation.start_sidecar("events")
+
+    def run_verb(self, *words, given="", seconds=30):
+        """Exit code, stdout, stderr of the command line tool."""
+        done = subprocess.run(
+            [str(self.installation.program("forebay")), *map(str, words)],
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            env=dict(os.environ, FOREBAY_TOPOLOGY=str(self.installation.topology)),
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    def publish(self, text, *words, code=0, stream="events"):
+        returned, out, err = self.run_verb("publish", stream, *words, "--json", given=text)
+        self.assertEqual(returned, code, err)
+        return json.loads(out)
+
+    def tail(self, *words, code=0, stream="events"):
+        returned, out, err = self.run_verb("tail", stream, *words)
+        self.assertEqual(returned, code, err)
+        return [json.loads(text) for text in out.splitlines()]
+
+    def numbers(self, *words, **more):
+        return [event["data"]["n"] for event in self.tail(*words, **more)]
+
+    def file(self, name, text):
+        path = self.installation.folder / name
+        path.write_text(text)
+        return path
+
+    def start_feed(self, name):
+        return self.installation.start(
+            [self.installation.program("forebay-feed"), "-t", self.installation.topology, name], name
+        )
+
+    def rejects(self, name="feed"):
+        path = self.installation.folder / "state" / name / "rejects.ndjson"
+        return [json.loads(text) for text in path.read_text().splitlines()]
+
+
+class PublishAndTail(CliTest):
+    def test_what_is_published_is_tailed(self):
+        outcome = self.publish("".join(line(n) for n in range(5000)))
+        self.assertEqual((outcome["events"], outcome["first"], outcome["last"]), (5000, 1, 5000))
+        events = self.tail()
+        self.assertEqual([event["data"]["n"] for event in events], list(range(5000)))
+        self.assertEqual(len({event["id"] for event in events}), 5000, "each has an id of its own")
+
+    def test_the_acknowledged_range_and_token_are_printed(self):
+        code, out, _ = self.run_verb("publish", "events", given=line(1) + line(2))
+        self.assertEqual(code, 0)
+        self.assertRegex(out, r"^acknowledged 2 events, sequences 1-2, token [0-9a-f]{32}:2\n$")
+
+    def test_the_end_of_stdin_ends_its_last_line(self):
+        self.assertEqual(self.publish(line(1).rstrip("\n"))["events"], 1)
+
+    def test_a_named_file_goes_on_where_it_was(self):
+        path = self.file("a.ndjson", line(0) + line(1))
+        self.assertEqual(self.publish("", path, "--as", "wms")["events"], 2)
+        with open(path, "a", encoding="ascii") as more:
+            more.write("\n" + line(2))
+        outcome = self.publish("", path, "--as", "wms")
+        self.assertEqual((outcome["events"], outcome["already"]), (1, 2))
+        self.assertEqual(self.publish("", path, "--as", "wms")["events"], 0)
+        self.assertEqual(self.numbers(), [0, 1, 2])
+
+    def test_a_truncated_named_file_is_refused(self):
+        path = self.file("a.ndjson", line(0) + line(1))
+        self.publish("", path, "--as", "wms")
+        path.write_text(line(0))
+        code, _, err = self.run_verb("publish", "events", path, "--as", "wms")
+        self.assertEqual(code, 2)
+        self.assertIn("truncated", err)
+
+    def test_malformed_lines_are_named_and_the_rest_goes_on(self):
+        path = self.file("a.ndjson", line(0) + "nonsense\n" + '{"type": 5}\n' + "\n" + line(1) + '{"type": "cut')
+        code, _, err = self.run_verb("publish", "events", path)
+        self.assertEqual(code, 2)
+        for place in (f"{path}:2: ", f"{path}:3: ", f"{path}:6: "):
+            self.assertIn(place, err)
+        self.assertEqual(self.numbers(), [0, 1])
+
+    def test_a_line_that_is_too_long_is_passed_over(self):
+        long = line(7, pad="x" * (3 << 20))
+        path = self.file("a.ndjson", line(0) + long + line(1) + line(8, pad="y" * (3 << 19)) + line(2))
+        outcome = self.publish("", path, code=2)
+        self.assertEqual((outcome["events"], outcome["bad"]), (3, 2))
+        self.assertEqual(self.numbers(), [0, 1, 2])
+
+    def test_tail_from_a_sequence_a_token_a_time_and_the_end(self):
+        token = self.publish(line(0) + line(1))["token"]
+        self.publish(line(2))
+        log = self.tail()
+        self.assertEqual(self.numbers("--from", "2"), [1, 2])
+        self.assertEqual(self.numbers("--from", token), [1, 2])
+        self.assertEqual(self.numbers("--from", "end"), [])
+        self.assertEqual(self.numbers("--from", log[2]["time"])[-1:], [2])
+        self.assertEqual(self.numbers("--from", "2001-01-01T00:00:00Z"), [0, 1, 2])
+        self.assertEqual(self.numbers("--from", "2099-01-01T00:00:00Z"), [])
+
+    def test_tail_filters_and_limits(self):
+        self.publish(line(0, "a.b") + line(1, "a.c") + line(2, "b.c") + line(10, "a.b"))
+        self.assertEqual(self.numbers("--type", "a.*"), [0, 1, 10])
+        self.assertEqual(self.numbers("--subject", "sku-1*"), [1, 10])
+        self.assertEqual(self.numbers("--type", "*.b", "--limit", 1), [0])
+
+    def test_tail_names_what_is_trimmed(self):
+        for first in range(0, 60, 20):
+            self.publish("".join(line(n, pad="x" * 4000) for n in range(first, first + 20)), stream="trimmed")
+
+        def trimmed():
+            _, out, _ = self.run_verb("status", "--json")
+            streams = [s for r in json.loads(out)["sidecars"] for s in r.get("streams", [])]
+            return next(s["oldest"] for s in streams if s["stream"] == "trimmed") > 1
+
+        wait_until(trimmed, "retention trims")
+        kept = self.numbers(stream="trimmed")
+        self.assertEqual(kept, list(range(60 - len(kept), 60)))
+        code, out, err = self.run_verb("tail", "trimmed", "--from", "1")
+        self.assertEqual(code, 1)
+        self.assertIn(f"sequences 1-{60 - len(kept)}", err)
+        self.assertEqual(len(out.splitlines()), len(kept))
+
+    def test_follow_survives_a_restart_of_the_sidecar_and_ends_quietly(self):
+        self.publish(line(0))
+        tail = self.installation.forebay("tail", "events", "--follow", log="follow")
+
+        def seen():
+            return [json.loads(text)["data"]["n"] for text in tail.out_path.read_text().splitlines()]
+
+        wait_until(lambda: seen() == [0], "what was there")
+        self.publish(line(1))
+        wait_until(lambda: seen() == [0, 1], "what came")
+        self.sidecar.kill()
+        self.sidecar = self.installation.start_sidecar("events")
+        self.publish(line(2))
+        wait_until(lambda: seen() == [0, 1, 2], "what came after the restart", 20)
+        tail.signal(signal.SIGINT)
+        self.assertEqual(tail.wait(), 0)
+
+
+class WrongUse(CliTest):
+    def test_bad_usage_exits_2_and_says_how_to_mend_it(self):
+        for words, hint in [
+            (("publish", "evnts"), "did you mean 'events'"),
+            (("publish",), "STREAM"),
+            (("publish", "events", "/nowhere/at/all"), "no file"),
+            (("publish", "events", "--as", "Not A Name"), "--as"),
+            (("tail", "evnts"), "did you mean 'events'"),
+            (("tail", "events", "--from", "yesterday"), "no position"),
+            (("tail", "events", "--from", "5"), "last one is 0"),
+            (("tail", "events", "--from", "0"), "begin at 1"),
+            (("tail", "events", "--limit", "0"), "--limit"),
+            (("query", "edd", "--sku", "a", "--to", "b"), "no node of kind sourcing"),
+            (("query", "edd"), "--sku"),
+            (("status", "--nonsense"), "--nonsense"),
+        ]:
+            with self.subTest(words=words):
+                code, out, err = self.run_verb(*words)
+                self.assertEqual((code, out), (2, ""), err)
+                self.assertIn(hint, err)
+
+    def test_a_token_of_another_log_is_refused(self):
+        code, _, err = self.run_verb("tail", "events", "--from", "0" * 31 + "1:1")
+        self.assertEqual(code, 1)
+        self.assertIn("incarnation", err)
+
+    def test_every_verb_has_help_with_an_example(self):
+        for verb in (["publish"], ["tail"], ["status"], ["query", "edd"]):
+            code, out, _ = self.run_verb(*verb, "--help")
+            self.assertEqual(code, 0)
+            self.assertIn("Examples:\n  forebay " + " ".join(verb), out)
+
+    def test_a_sidecar_that_is_down_is_named(self):
+        for words in (("tail", "others"), ("publish", "others")):
+            code, _, err = self.run_verb(*words)
+            self.assertEqual(code, 1)
+            self.assertIn("other/control.sock", err)
+            self.assertIn("is it running?", err)
+
+
+class Status(CliTest):
+    def test_a_row_for_each_stream_and_one_for_a_sidecar_that_is_down(self):
+        self.publish(line(0) + line(1))
+        code, out, _ = self.run_verb("status")
+        self.assertEqual(code, 1, "other is down")
+        rows = [row.split() for row in out.splitlines()]
+        self.assertEqual(rows[0][:7], ["STREAM", "SIDECAR", "HEAD", "OLDEST", "BYTES", "RATE", "LOST"])
+        events = next(row for row in rows if row[0] == "events")
+        self.assertEqual(events[:4], ["events", "events", "2", "1"])
+        self.assertTrue(next(text for text in out.splitlines() if " other " in text).endswith("! does not answer"))
+
+    def test_the_reports_in_json(self):
+        self.installation.start_sidecar("other")
+        self.publish(line(0))
+        self.publish("", stream="others")
+        code, out, _ = self.run_verb("status", "--json")
+        self.assertEqual(code, 0)
+        reports = {report["sidecar"]: report for report in json.loads(out)["sidecars"]}
+        self.assertEqual({s["stream"]: s["head"] for s in reports["events"]["streams"]}, {"events": 1, "trimmed": 0})
+        self.assertEqual([s["stream"] for s in reports["other"]["streams"]], ["others"])
+
+
+class Feed(CliTest):
+    def test_it_publishes_its_file_once_and_sets_rejects_aside(self):
+        self.file("feed.ndjson", line(0) + "nonsense\n" + line(1) + "[]\n")
+        for _ in range(2):
+            self.assertEqual(self.start_feed("feed").wait(), 0)
+        self.assertEqual(self.numbers(), [0, 1])
+        self.assertEqual([(r["line"], r["text"]) for r in self.rejects()], [(2, "nonsense"), (4, "[]")])
+        self.assertTrue(all(event["source"] == "/feed" for event in self.tail()))
+
+    def test_kill_9_at_any_moment_neither_loses_nor_doubles(self):
+        count = 60000
+        text = "".join("nonsense\n" if n % 1000 == 999 else line(n) for n in range(count))
+        self.file("feed.ndjson", text)
+        self.publish("")  # it serves
+        for pause in range(6):
+            feed = self.start_feed("feed")
+            head = pause * count // 6
+            wait_until(lambda: self.head() >= head or not feed.running(), "it goes on")
+            if not feed.running():
+                break
+            feed.kill()
+        self.assertEqual(self.start_feed("feed").wait(), 0)
+        self.assertEqual(self.numbers(), [n for n in range(count) if n % 1000 != 999])
+        lines = [reject["line"] for reject in self.rejects()]
+        self.assertEqual(lines, list(range(1000, count + 1, 1000)))
+
+    def head(self):
+        _, out, _ = self.run_verb("status", "--json")
+        streams = [s for r in json.loads(out)["sidecars"] for s in r.get("streams", [])]
+        return next((s["head"] for s in streams if s["stream"] == "events"), 0)
+
+    def test_it_waits_while_the_sidecar_is_down(self):
+        self.sidecar.kill()
+        self.file("feed.ndjson", line(0))
+        feed = self.start_feed("feed")
+        wait_until(lambda: "waiting for the sidecar" in feed.errors(), "it says that it waits")
+        self.sidecar = self.installation.start_sidecar("events")
+        self.assertEqual(feed.wait(), 0)
+        self.assertEqual(self.numbers(), [0])
+        self.assertEqual(feed.errors().count("waiting for the sidecar"), 1, "said once")
+
+    def test_it_follows_a_growing_file_and_stops_on_sigterm(self):
+        path = self.file("follow.ndjson", "")
+        feed = self.start_feed("follower")
+        with open(path, "a", encoding="ascii", buffering=1) as growing:
+            for n in range(3):
+                text = line(n)
+                growing.write(text[:10])
+                growing.flush()
+                growing.write(text[10:])
+                wait_until(lambda n=n: self.numbers() == list(range(n + 1)), f"line {n}")
+        self.assertEqual(feed.stop(), 0)
+
+    def test_a_followed_file_that_is_truncated_or_replaced_ends_it(self):
+        for change in (lambda path: path.write_text(""), lambda path: (path.rename(f"{path}.1"), path.write_text(line(9)))):
+            path = self.file("follow.ndjson", line(0) + line(1))
+            feed = self.start_feed("follower")
+            wait_until(lambda: self.numbers()[-1:] == [1], "what is there")
+            change(path)
+            self.assertEqual(feed.wait(), 2)
+            self.assertIn("while it was followed", feed.errors())
+
+    def test_a_file_shorter_than_what_was_published_is_refused(self):
+        path = self.file("feed.ndjson", line(0) + line(1))
+        self.assertEqual(self.start_feed("feed").wait(), 0)
+        path.write_text(line(0))
+        feed = self.start_feed("feed")
+        self.assertEqual(feed.wait(), 2)
+        self.assertIn("truncated", feed.errors())
+
+    def test_two_of_one_name_are_refused(self):
+        self.file("follow.ndjson", line(0))
+        first = self.start_feed("follower")
+        wait_until(lambda: self.numbers() == [0], "it runs")
+        second = self.start_feed("follower")
+        self.assertEqual(second.wait(), 1)
+        self.assertTrue(first.running())
+        self.assertIn("in use by another process", second.errors())
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,106 @@
+#include "cli/status_report.h"
+
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+#include "cli/progress.h"
+
+namespace forebay {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using namespace std::chrono_literals;
+
+SidecarAnswer answer(std::uint64_t head, const Json& consumers = Json::array()) {
+  return {"inventory",
+          Json{{"full", false},
+               {"streams",
+                {{{"stream", "stock"},
+                  {"incarnation", "a"},
+                  {"head", head},
+                  {"oldest", 1u},
+                  {"bytes", 2048u},
+                  {"lost", 0u}}}},
+               {"consumers", consumers}},
+          {},
+          {},
+          {}};
+}
+
+Json consumer(const std::string& name, std::uint64_t lag, const std::string& state,
+              std::uint64_t lost = 0) {
+  return {{"stream", "stock"}, {"consumer", name}, {"cursor", 100 - lag}, {"lag", lag},
+          {"lost", lost},      {"failed", 0u},     {"state", state},      {"heard_ms", 20u}};
+}
+
+}  // namespace
+
+TEST_CASE("AStreamHasARowAndItsFurtherConsumersStandBelowIt") {
+  auto one = answer(100u, {consumer("a", 0, "live"), consumer("b", 7, "fetch")});
+  one.ages[{"stock", "b"}] = 1500ms;
+  const auto rows = status_rows({one}, Alerts{});
+  REQUIRE(rows.size() == 3);
+  CHECK(rows[1] == std::vector<std::string>{"stock", "inventory", "100", "1", "2.0 KiB", "", "0",
+                                            "a", "100", "0", "0s", "0", "0", "live", "ok"});
+  CHECK(rows[2] == std::vector<std::string>{"stock", "inventory", "", "", "", "", "", "b", "93",
+                                            "7", "1.5s", "0", "0", "fetch", "ok"});
+}
+
+TEST_CASE("WhatIsNotWellStandsInTheLastColumn") {
+  Alerts alerts;
+  alerts.lag_events = 5;
+  alerts.lag_age = 1s;
+  auto late = answer(100u, Json::array({consumer("a", 7, "DIVERGED", 3u)}));
+  late.ages[{"stock", "a"}] = 2s;
+  CHECK(status_rows({late}, alerts)[1].back() == "! diverged, lag, old, lost");
+  auto silent = consumer("a", 0, "live");
+  silent["heard_ms"] = 65'000u;
+  CHECK(status_rows({answer(100u, Json::array({silent}))}, alerts)[1].back() == "! silent 65.0s");
+  silent["heard_ms"] = nullptr;
+  CHECK(status_rows({answer(100u, Json::array({silent}))}, alerts)[1].back() == "! not heard of");
+  auto full = answer(100u);
+  (*full.report)["full"] = true;
+  CHECK(status_rows({full}, alerts)[1].back() == "! full");
+}
+
+TEST_CASE("ASidecarThatDoesNotAnswerHasARowThatSaysSo") {
+  SidecarAnswer down = answer(1u);
+  down.report = fail(ErrorCode::kTimeout, "no answer");
+  const auto rows = status_rows({down, answer(5u)}, Alerts{});
+  REQUIRE(rows.size() == 3);
+  CHECK(rows[1][1] == "inventory");
+  CHECK(rows[1].back() == "! does not answer");
+  CHECK(rows[2].back() == "ok");
+}
+
+TEST_CASE("ARateIsOfTwoAnswersOfOneLog") {
+  const auto before = answer(100u);
+  auto now = answer(400u);
+  now.asked = before.asked + 500ms;
+  add_rates(now, before);
+  CHECK(now.rates.at("stock") == Approx(600));
+  CHECK(status_rows({now}, Alerts{})[1][5] == "600/s");
+  auto restored = answer(400u);
+  restored.asked = now.asked;
+  (*restored.report)["streams"][0]["incarnation"] = "b";
+  add_rates(restored, before);
+  CHECK(restored.rates.empty());
+}
+
+TEST_CASE("SizesAndDurationsAreShort") {
+  CHECK(short_size(0) == "0 B");
+  CHECK(short_size(1023) == "1023 B");
+  CHECK(short_size(1536) == "1.5 KiB");
+  CHECK(short_size(std::uint64_t{300} << 30) == "300 GiB");
+  CHECK(short_duration(3ms) == "3ms");
+  CHECK(short_duration(4200ms) == "4.2s");
+  CHECK(short_duration(3h) == "3h");
+}
+
+TEST_CASE("TheProgressLineShowsShareRateAndTimeLeft") {
+  CHECK(progress_line(50, 200, 1000, 10s) ==
+        "[=======                       ] 25%  1000 events, 100/s, 0:30 left");
+  CHECK(progress_line(0, 0, 1000, 10s) == "1000 events, 100/s");
+}
+
+}  // namespace forebay

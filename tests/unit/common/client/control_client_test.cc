@@ -1,0 +1,75 @@
+#include "common/client/control_client.h"
+
+#include <catch2/catch.hpp>
+
+#include "tests/support/scripted_sidecar.h"
+
+namespace forebay {
+namespace {
+
+using std::chrono::milliseconds;
+using test::ScriptedSidecar;
+using Answers = std::vector<ScriptedSidecar::Answer>;
+
+constexpr milliseconds kLong{10'000};
+
+std::unique_ptr<ControlClient> connect(const std::string& endpoint) {
+  auto client = ControlClient::connect(endpoint);
+  REQUIRE(client.has_value());
+  return std::move(*client);
+}
+
+}  // namespace
+
+TEST_CASE("TheAnswerIsTheOneWithTheRequestsId") {
+  const ScriptedSidecar sidecar([](const RequestMessage& request) {
+    const std::uint64_t id = request.envelope.id;
+    return Answers{{0, StatusReport{"unasked"}, ""},
+                   {id + 7, StatusReport{"another's"}, ""},
+                   {id, StatusReport{"ours"}, "second frame"}};
+  });
+  const auto client = connect(sidecar.endpoint());
+  for (int i = 0; i < 3; ++i) {
+    const auto answer = client->request(StatusRequest{}, kLong);
+    REQUIRE(answer.has_value());
+    CHECK(std::get<StatusReport>(answer->body).report == "ours");
+    REQUIRE(answer->payload != nullptr);
+    CHECK(answer->payload->view() == "second frame");
+  }
+}
+
+TEST_CASE("AnErrorReplyIsAnErrorOfItsCode") {
+  const ScriptedSidecar sidecar([](const RequestMessage& request) {
+    return Answers{{request.envelope.id, ErrorReply{ErrorCode::kNotFound, "no such stream"}, ""}};
+  });
+  const auto answer = connect(sidecar.endpoint())->request(StatusRequest{}, kLong);
+  REQUIRE_FALSE(answer.has_value());
+  CHECK(answer.error().code == ErrorCode::kNotFound);
+  CHECK(answer.error().message == "no such stream");
+}
+
+TEST_CASE("WithoutAnAnswerTheTimeoutNamesTheEndpoint") {
+  const test::TempDir dir;
+  const std::string endpoint = "ipc://" + (dir / "control.sock");
+  const auto client = connect(endpoint);
+  const auto answer = client->request(StatusRequest{}, milliseconds(20));
+  REQUIRE_FALSE(answer.has_value());
+  CHECK(answer.error().code == ErrorCode::kTimeout);
+  CHECK(answer.error().message.find(endpoint) != std::string::npos);
+  CHECK(answer.error().message.find("is it running?") != std::string::npos);
+}
+
+TEST_CASE("ALateAnswerToATimedOutRequestIsNotTakenForTheNext") {
+  std::uint64_t silent_id = 0;
+  const ScriptedSidecar sidecar([&](const RequestMessage& request) {
+    if (std::exchange(silent_id, request.envelope.id) == 0) return Answers{};
+    return Answers{{1, StatusReport{"late"}, ""}, {request.envelope.id, StatusReport{"now"}, ""}};
+  });
+  const auto client = connect(sidecar.endpoint());
+  CHECK(client->request(StatusRequest{}, milliseconds(200)).error().code == ErrorCode::kTimeout);
+  const auto answer = client->request(StatusRequest{}, kLong);
+  REQUIRE(answer.has_value());
+  CHECK(std::get<StatusReport>(answer->body).report == "now");
+}
+
+}  // namespace forebay

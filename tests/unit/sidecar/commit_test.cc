@@ -1,0 +1,193 @@
+#include "sidecar/commit.h"
+
+#include <catch2/catch.hpp>
+
+#include "tests/support/made_batches.h"
+#include "tests/support/manual_clock.h"
+#include "tests/support/temp_dir.h"
+
+namespace forebay {
+namespace {
+
+using test::id_of;
+
+const InstanceId kMine = id_of<InstanceId>('1');
+const InstanceId kTheirs = id_of<InstanceId>('2');
+
+struct Fixture {
+  test::TempDir dir;
+  ManualClock clock;
+  std::unique_ptr<Log> log =
+      std::move(*Log::open({dir / "log", {"a", "b"}, std::uint64_t{12} << 20}));
+  Committer committer{*log, clock};
+
+  template <class... Items>
+  CommitOutcome commit(Items... items) {
+    std::vector<Work> work;
+    (work.push_back(std::move(items)), ...);
+    auto outcome = committer.commit(std::move(work));
+    REQUIRE(outcome.has_value());
+    return std::move(*outcome);
+  }
+  RegisterWork registration(std::uint64_t id, std::uint32_t epoch = 1,
+                            const InstanceId& instance = kMine, const std::string& name = "wms",
+                            std::size_t stream = 0) const {
+    return {{"peer", id}, {stream}, {id}, {epoch}, instance, name, 0};
+  }
+  BatchWork batch(std::uint64_t id, std::uint64_t previous, std::uint64_t last,
+                  std::size_t stream = 0) const {
+    const BatchOrigin origin{log->stream({stream}).incarnation, {id}, {1}, {previous}, {last}};
+    return {{stream},
+            origin,
+            Message(std::string_view(
+                test::make_batch(origin, static_cast<std::uint32_t>(last - previous))))};
+  }
+};
+
+TEST_CASE("OneTransactionTakesBatchesOfSeveralStreamsAndProducers") {
+  Fixture f;
+  f.commit(f.registration(1), f.registration(2, 1, kMine, "other", 1));
+  const auto outcome = f.commit(f.batch(1, 0, 3), f.batch(2, 0, 2, 1), f.batch(1, 3, 4));
+  CHECK(f.log->stream({0}).head() == Sequence{4});
+  CHECK(f.log->stream({1}).head() == Sequence{2});
+  REQUIRE(outcome.positions.size() == 2);
+  CHECK(outcome.positions[0].position == ProducerSequence{4});
+  CHECK(outcome.positions[0].sequence == Sequence{4});
+  CHECK(outcome.positions[0].first == Sequence{1});
+  CHECK(outcome.positions[1].sequence == Sequence{2});
+  REQUIRE(outcome.batches.size() == 3);
+  CHECK(outcome.batches[2].header.first() == Sequence{4});
+  CHECK(BatchView::parse(outcome.batches[2].message.view()).has_value());
+}
+
+TEST_CASE("ARegistrationIsAnsweredWithThePositionsOfItsTransaction") {
+  Fixture f;
+  f.commit(f.registration(1));
+  const auto outcome = f.commit(f.batch(1, 0, 3), f.registration(1, 2, kTheirs));
+  REQUIRE(outcome.answers.size() == 1);
+  const auto& answer = std::get<Registered>(outcome.answers[0].reply);
+  CHECK(answer.epoch == Epoch{2});
+  CHECK(answer.start == ProducerSequence{3});
+  CHECK(answer.position == ProducerSequence{3});
+  CHECK(answer.sequence == Sequence{3});
+  CHECK(answer.incarnation == f.log->stream({0}).incarnation);
+  CHECK(f.log->snapshot().producers()->front().second.epoch == Epoch{2});
+}
+
+TEST_CASE("OfTwoInstancesThatRegisterInOneTransactionOnlyTheLaterIsGivenTheEpoch") {
+  Fixture f;
+  const auto outcome = f.commit(f.registration(1, 1, kMine), f.registration(1, 2, kTheirs));
+  REQUIRE(outcome.answers.size() == 2);
+  CHECK(std::get<ErrorReply>(outcome.answers[0].reply).code == ErrorCode::kUnavailable);
+  CHECK(std::get<Registered>(outcome.answers[1].reply).epoch == Epoch{2});
+}
+
+TEST_CASE("GoodbyeErasesAnAnonymousProducerAndMarksANamedOne") {
+  Fixture f;
+  f.commit(f.registration(1, 1, kMine, ""), f.registration(2));
+  f.commit(DepartWork{{1}}, DepartWork{{2}});
+  const auto producers = f.log->snapshot().producers();
+  REQUIRE(producers->size() == 1);
+  CHECK(producers->front().second.departed);
+  f.commit(f.registration(2));
+  CHECK_FALSE(f.log->snapshot().producers()->front().second.departed);
+}
+
+TEST_CASE("AProducerThatRegistersAndLeavesInOneTransactionIsNotAnswered") {
+  Fixture f;
+  const auto outcome = f.commit(f.registration(1, 1, kMine, ""), DepartWork{{1}});
+  CHECK(outcome.answers.empty());
+  CHECK(outcome.registered.empty());
+  CHECK(f.log->snapshot().producers()->empty());
+}
+
+TEST_CASE("AStartIsResolvedAtItsPlaceInTheQueue") {
+  Fixture f;
+  f.commit(f.registration(1), f.batch(1, 0, 3));
+  f.clock.advance(std::chrono::seconds(10));
+  const auto start_of = [&](Subscribe request) {
+    auto outcome =
+        f.commit(SubscribeWork{{"peer", 1}, {0}, std::move(request), {}}, f.batch(1, 3, 5));
+    return std::get<Subscribed>(outcome.answers.at(0).reply);
+  };
+  SECTION("latest") {
+    const auto answer = start_of({"a", "c", "latest", 0, {}, {}});
+    CHECK(answer.start == Sequence{3});
+    CHECK(answer.head == Sequence{3});
+  }
+  SECTION("earliest") { CHECK(start_of({"a", "c", "earliest", 0, {}, {}}).start == Sequence{0}); }
+  SECTION("time, after all there is") {
+    CHECK(start_of({"a", "c", "time", unix_ns(f.clock.wall()), {}, {}}).start == Sequence{3});
+  }
+  SECTION("time, before all there is") {
+    CHECK(start_of({"a", "c", "time", 0, {}, {}}).start == Sequence{0});
+  }
+  SECTION("cursor") {
+    const auto answer = start_of({"a", "c", "cursor", 0, id_of<Incarnation>('X'), {2}});
+    CHECK(answer.start == Sequence{2});
+    CHECK(answer.incarnation == f.log->stream({0}).incarnation);
+  }
+  const auto consumers = f.log->snapshot().consumers();
+  REQUIRE(consumers->size() == 1);
+  CHECK(consumers->front().first == ConsumerKey{"a", "c"});
+}
+
+TEST_CASE("AConsumerThatRegistersAgainKeepsItsStartAndWhatItLost") {
+  Fixture f;
+  f.commit(f.registration(1), f.batch(1, 0, 3));
+  const Incarnation incarnation = f.log->stream({0}).incarnation;
+  ConsumerRecord known{incarnation, {1}, {2}, 5, 6, {}};
+  f.commit(SubscribeWork{{"peer", 1}, {0}, {"a", "c", "cursor", 0, incarnation, {3}}, known});
+  const ConsumerRecord record = f.log->snapshot().consumers()->at(0).second;
+  CHECK(record.start == Sequence{1});
+  CHECK(record.cursor == Sequence{3});
+  CHECK(record.lost == 5);
+  CHECK(record.failed == 6);
+}
+
+TEST_CASE("EarliestOfATrimmedStreamIsWhatItHolds") {
+  Fixture f;
+  f.commit(f.registration(1), f.batch(1, 0, 3), f.batch(1, 3, 5));
+  {
+    auto transaction = f.log->begin();
+    REQUIRE(transaction.trim({0}, 1, [](const BatchHeader&) { return true; }).has_value());
+    REQUIRE(transaction.commit().has_value());
+  }
+  const auto outcome =
+      f.commit(SubscribeWork{{"peer", 1}, {0}, {"a", "c", "earliest", 0, {}, {}}, {}});
+  CHECK(std::get<Subscribed>(outcome.answers.at(0).reply).start == Sequence{3});
+}
+
+TEST_CASE("AFullLogDiscardsTheWholeQueueAndSaysSoToThoseWhoWait") {
+  Fixture f;
+  f.commit(f.registration(1));
+  std::vector<Work> work;
+  for (std::uint64_t i = 0; i < 12; ++i) {  // 12 MiB
+    const std::string bytes(1 << 20, 'x');
+    work.push_back(BatchWork{{0}, {}, Message(std::string_view(bytes))});
+  }
+  work.push_back(f.registration(2, 1, kMine, "new"));
+  work.push_back(SubscribeWork{{"peer", 3}, {0}, {"a", "c", "earliest", 0, {}, {}}, {}});
+  const auto outcome = f.committer.commit(std::move(work));
+  REQUIRE(outcome.has_value());
+  CHECK(outcome->full);
+  CHECK(outcome->positions.empty());
+  CHECK(outcome->batches.empty());
+  REQUIRE(outcome->answers.size() == 2);
+  CHECK(std::get<ErrorReply>(outcome->answers[0].reply).code == ErrorCode::kFull);
+  CHECK(std::get<ErrorReply>(outcome->answers[1].reply).code == ErrorCode::kFull);
+  CHECK(f.log->snapshot().producers()->size() == 1);
+  CHECK(f.commit(f.batch(1, 0, 1)).positions.size() == 1);  // there is room for less
+}
+
+TEST_CASE("CommitTimesOfATransactionAreTheClampedClock") {
+  Fixture f;
+  f.commit(f.registration(1), f.batch(1, 0, 1));
+  const WallTime before = f.log->stream({0}).last_commit_time;
+  f.clock.wall_now -= std::chrono::hours(24);
+  const auto outcome = f.commit(f.batch(1, 1, 2));
+  CHECK(outcome.batches[0].header.place.commit_time == before);
+}
+
+}  // namespace
+}  // namespace forebay

@@ -1,0 +1,116 @@
+#include "sidecar/fetch.h"
+
+#include <catch2/catch.hpp>
+
+#include "tests/support/made_batches.h"
+#include "tests/support/temp_dir.h"
+
+namespace forebay {
+namespace {
+
+/// A log of five batches of two events each, the first trimmed: it holds 3 to 10.
+struct Fixture {
+  Fixture() {
+    auto transaction = log->begin();
+    for (int i = 0; i < 5; ++i) {
+      std::string batch = test::make_batch({incarnation, {1}, {1}, {0}, {2}}, 2);
+      const auto header = transaction.append({0}, batch, batch.data(), WallTime{});
+      REQUIRE(header.has_value());
+      headers.push_back(*header);
+      batch_bytes = batch.size();
+    }
+    REQUIRE(transaction.trim({0}, 1, [](const BatchHeader&) { return true; }).has_value());
+    REQUIRE(transaction.commit().has_value());
+  }
+  Outgoing serve(Fetch request) const {
+    request.stream = request.stream.empty() ? "a" : request.stream;
+    auto reply = serve_fetch(*log, {"peer", 3}, request);
+    REQUIRE(reply.has_value());
+    return std::move(*reply);
+  }
+  static Fetch from(std::uint64_t sequence, std::uint64_t to = 0) {
+    Fetch request;
+    request.from = {sequence};
+    request.to = {to};
+    return request;
+  }
+
+  test::TempDir dir;
+  std::unique_ptr<Log> log = std::move(*Log::open({dir / "log", {"a"}, std::uint64_t{12} << 20}));
+  Incarnation incarnation = log->stream({0}).incarnation;
+  std::vector<BatchHeader> headers;
+  std::size_t batch_bytes = 0;
+};
+
+TEST_CASE("AFetchBringsWholeBatchesUpToTheHead") {
+  const Fixture f;
+  const auto reply = f.serve(Fixture::from(6));
+  const auto& batches = std::get<Batches>(reply.reply);
+  CHECK(reply.peer.request == 3);
+  CHECK(batches.next == Sequence{11});
+  CHECK_FALSE(batches.more);
+  CHECK(batches.head == Sequence{10});
+  CHECK(batches.oldest == Sequence{3});
+  CHECK(parse_batch_header(reply.batches)->first() == Sequence{5});
+  CHECK(reply.batches.size() == 3 * f.batch_bytes);
+}
+
+TEST_CASE("AFetchEndsAtItsRangeOrItsBytesButHoldsAtLeastOneBatch") {
+  const Fixture f;
+  const auto ranged = f.serve(Fixture::from(3, 6));
+  CHECK(std::get<Batches>(ranged.reply).next == Sequence{7});
+  CHECK_FALSE(std::get<Batches>(ranged.reply).more);
+  Fetch small = Fixture::from(3);
+  small.bytes = 1;
+  const auto one = f.serve(small);
+  CHECK(one.batches.size() == f.batch_bytes);
+  CHECK(std::get<Batches>(one.reply).next == Sequence{5});
+  CHECK(std::get<Batches>(one.reply).more);
+}
+
+TEST_CASE("AFetchAtTheEndBringsNothingAndPastItIsDiverged") {
+  const Fixture f;
+  const auto end = f.serve(Fixture::from(11));
+  CHECK(end.batches.empty());
+  CHECK(std::get<Batches>(end.reply).next == Sequence{11});
+  CHECK(std::holds_alternative<Diverged>(f.serve(Fixture::from(12)).reply));
+}
+
+TEST_CASE("AFetchFromBeforeTheOldestIsTrimmed") {
+  const Fixture f;
+  const auto reply = f.serve(Fixture::from(2));
+  CHECK(std::get<Trimmed>(reply.reply).oldest == Sequence{3});
+  CHECK(std::get<Trimmed>(reply.reply).head == Sequence{10});
+}
+
+TEST_CASE("AnotherIncarnationOrAnotherBatchBeforeIsDiverged") {
+  const Fixture f;
+  Fetch request = Fixture::from(7);
+  request.incarnation = test::id_of<Incarnation>('Z');
+  CHECK(std::holds_alternative<Diverged>(f.serve(request).reply));
+  request.incarnation = f.incarnation;
+  request.checksum = f.headers[2].checksum;  // the batch of 5 and 6
+  CHECK(std::holds_alternative<Batches>(f.serve(request).reply));
+  request.checksum ^= 1;
+  CHECK(std::holds_alternative<Diverged>(f.serve(request).reply));
+  request.from = {6};  // within that batch: its own checksum counts
+  request.checksum = f.headers[2].checksum;
+  CHECK(std::holds_alternative<Batches>(f.serve(request).reply));
+  request.from = {11};  // at the end
+  request.checksum = f.headers[4].checksum;
+  CHECK(std::holds_alternative<Batches>(f.serve(request).reply));
+  request.checksum ^= 1;
+  CHECK(std::holds_alternative<Diverged>(f.serve(request).reply));
+}
+
+TEST_CASE("ARequestThatCannotBeIsAnswered") {
+  const Fixture f;
+  Fetch request = Fixture::from(3);
+  request.stream = "elsewhere";
+  CHECK(std::get<ErrorReply>(f.serve(request).reply).code == ErrorCode::kNotFound);
+  CHECK(std::get<ErrorReply>(f.serve(Fixture::from(0)).reply).code == ErrorCode::kBadInput);
+  CHECK(std::get<ErrorReply>(f.serve(Fixture::from(5, 4)).reply).code == ErrorCode::kBadInput);
+}
+
+}  // namespace
+}  // namespace forebay

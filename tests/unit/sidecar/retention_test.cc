@@ -1,0 +1,159 @@
+#include "sidecar/retention.h"
+
+#include <catch2/catch.hpp>
+
+#include "common/base/limits.h"
+#include "tests/support/made_batches.h"
+#include "tests/support/manual_clock.h"
+#include "tests/support/temp_dir.h"
+
+namespace forebay {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+struct Fixture {
+  test::TempDir dir;
+  ManualClock clock;
+  std::unique_ptr<Log> log =
+      std::move(*Log::open({dir / "log", {"a", "b"}, std::uint64_t{12} << 20}));
+
+  std::uint64_t append(std::size_t stream = 0) {
+    std::string batch = test::make_batch({log->stream({stream}).incarnation, {1}, {1}, {0}, {1}});
+    auto transaction = log->begin();
+    REQUIRE(transaction.append({stream}, batch, batch.data(), clock.wall()).has_value());
+    REQUIRE(transaction.commit().has_value());
+    return batch.size();
+  }
+  Trimmer trimmer(std::optional<Nanoseconds> age, std::optional<std::uint64_t> bytes = {}) {
+    return {*log, clock, {{age, bytes}, {}}};
+  }
+  std::uint64_t oldest(std::size_t stream = 0) const { return log->stream({stream}).oldest.value; }
+};
+
+void trim(Trimmer& trimmer) { REQUIRE(trimmer.trim().has_value()); }
+
+TEST_CASE("WithoutAPolicyEverythingIsKept") {
+  Fixture f;
+  f.append();
+  auto trimmer = f.trimmer({});
+  f.clock.advance(hours(24 * 365));
+  trim(trimmer);
+  CHECK(f.oldest() == 1);
+}
+
+TEST_CASE("BatchesOlderThanTheAgeGoAndOnlyOfTheirStream") {
+  Fixture f;
+  auto trimmer = f.trimmer(minutes(10));
+  f.append();
+  f.append(1);
+  f.clock.advance(minutes(6));
+  f.append();
+  trim(trimmer);
+  CHECK(f.oldest() == 1);
+  f.clock.advance(minutes(5));
+  const auto changed = trimmer.trim();
+  REQUIRE(changed.has_value());
+  REQUIRE(changed->size() == 1);
+  CHECK(changed->front() == std::pair{StreamIndex{0}, Sequence{2}});
+  f.clock.advance(minutes(60));
+  trim(trimmer);
+  CHECK(f.oldest() == 3);
+  CHECK(f.log->stream({0}).next == Sequence{3});
+  CHECK(f.oldest(1) == 1);
+}
+
+TEST_CASE("TheOldestGoUntilTheBytesFit") {
+  Fixture f;
+  std::uint64_t bytes = 0;
+  for (int i = 0; i < 5; ++i) bytes = f.append();
+  auto trimmer = f.trimmer({}, 2 * bytes + 1);
+  trim(trimmer);
+  CHECK(f.oldest() == 4);
+  CHECK(f.log->stream({0}).bytes == 2 * bytes);
+}
+
+TEST_CASE("ALargeArrearIsTrimmedInBoundedStepsWithoutWaitingInBetween") {
+  Fixture f;
+  const std::size_t count = limits::kTrimBatchesPerCommit + 10;
+  auto transaction = f.log->begin();
+  for (std::size_t i = 0; i < count; ++i) {
+    std::string batch = test::make_batch({f.log->stream({0}).incarnation, {1}, {1}, {0}, {1}});
+    REQUIRE(transaction.append({0}, batch, batch.data(), f.clock.wall()).has_value());
+  }
+  REQUIRE(transaction.commit().has_value());
+  auto trimmer = f.trimmer({}, 0);
+  trim(trimmer);
+  CHECK(f.oldest() == limits::kTrimBatchesPerCommit + 1);
+  trim(trimmer);
+  CHECK(f.oldest() == count + 1);
+}
+
+TEST_CASE("AWallClockThatJumpsByMoreThanAnHourTrimsNothingUntilItIsSynchronised") {
+  Fixture f;
+  auto trimmer = f.trimmer(minutes(10));
+  f.append();
+  f.clock.wall_now += hours(24);
+  f.clock.advance(seconds(2));
+  trim(trimmer);
+  CHECK(f.oldest() == 1);
+  f.clock.advance(seconds(2));
+  f.clock.is_synchronised = true;
+  trim(trimmer);
+  CHECK(f.oldest() == 2);
+}
+
+TEST_CASE("BytesAreTrimmedWhateverTheClockSays") {
+  Fixture f;
+  auto trimmer = f.trimmer(minutes(10), 0);
+  f.append();
+  f.clock.wall_now += hours(24);
+  f.clock.advance(seconds(2));
+  trim(trimmer);
+  CHECK(f.oldest() == 2);
+}
+
+TEST_CASE("AJumpOfLessThanAnHourIsTakenAsItIs") {
+  ManualClock clock;
+  ClockTrust trust(clock, std::nullopt);
+  clock.wall_now += minutes(59);
+  CHECK(trust.trusted());
+  clock.wall_now -= minutes(110);
+  CHECK(trust.trusted());
+  clock.wall_now -= minutes(30);
+  CHECK_FALSE(trust.trusted());
+}
+
+TEST_CASE("DoubtStaysEvenIfTheClockComesBackUntilItIsSynchronised") {
+  ManualClock clock;
+  ClockTrust trust(clock, std::nullopt);
+  clock.wall_now += hours(2);
+  CHECK_FALSE(trust.trusted());
+  clock.wall_now -= hours(2);
+  CHECK_FALSE(trust.trusted());
+  clock.is_synchronised = true;
+  CHECK(trust.trusted());
+  clock.is_synchronised = false;
+  CHECK(trust.trusted());
+}
+
+TEST_CASE("AClockFarFromTheLastCommitIsDoubtedFromTheStart") {
+  ManualClock clock;
+  CHECK_FALSE(ClockTrust(clock, clock.wall() - hours(2)).trusted());
+  CHECK_FALSE(ClockTrust(clock, clock.wall() + hours(2)).trusted());
+  CHECK(ClockTrust(clock, clock.wall() - minutes(30)).trusted());
+  clock.is_synchronised = true;
+  CHECK(ClockTrust(clock, clock.wall() - hours(2)).trusted());
+}
+
+TEST_CASE("TimePassingIsNoJumpHoweverMuch") {
+  ManualClock clock;
+  ClockTrust trust(clock, clock.wall());
+  clock.advance(hours(24 * 365));
+  CHECK(trust.trusted());
+}
+
+}  // namespace
+}  // namespace forebay
