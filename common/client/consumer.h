@@ -71,8 +71,8 @@ class Consumer {
     std::string name;       // unique in the topology; the sidecars know its cursors by it
     std::string state_dir;  // its own folder, made
     std::vector<SidecarLink> links;
-    std::function<void()>
-        on_progress;  // called on its thread after each commit and change of state; may be empty
+    std::function<void()> on_progress =
+        {};  // called on its thread after each commit and change of state; may be empty
   };
 
   /// `handler` outlives it. Errors are the store's, or a bad endpoint.
