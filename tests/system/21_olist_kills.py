@@ -22,7 +22,7 @@ SEED = seed_of_this_run()
 ROUNDS = 30  # of each kind
 PIECES = 8  # in which a round's lines are written
 SELLERS_ONE_OF = 6
-QUESTIONS = 300
+PROBES = 4000  # of stock, and of capacities
 NODES = ("sourcing-1", "sourcing-2", "sourcing-3")
 KINDS = {
     "sidecar": olist.STREAMS,
@@ -53,8 +53,8 @@ class OlistKills(unittest.TestCase):
         dice = random.Random(SEED)
         with tempfile.TemporaryDirectory() as folder:
             keeps = lambda seller: zlib.crc32(seller.encode()) % SELLERS_ONE_OF == 0  # noqa: E731
-            streams, asks = olist.converted(DATA, pathlib.Path(folder), keeps)
-        queries = olist.add_probes(streams, dice.sample(asks, QUESTIONS), dice)
+            streams = olist.converted(DATA, pathlib.Path(folder), keeps)
+        queries = olist.add_probes(streams, dice, PROBES)
         with Installation(olist.topology(True, NODES)) as installation, self.subTest(seed=SEED):
             self.play(installation, streams, dice)
             self.hold_against(installation, streams, queries)

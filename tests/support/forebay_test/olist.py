@@ -1,12 +1,13 @@
 """The Olist events as the system tests play them: files a stream, what a fold of a log must answer, and asking the same
 of the pipeline.
 
-    streams, asks = converted(data_or_skip(), folder)  # by stream, the events as dicts
-    queries = add_probes(streams, asks, dice)
+    streams = converted(data_or_skip(), folder)  # by stream, the events as dicts
+    queries = add_probes(streams, dice, 1000)
     ...  # play them
     assert asked(installation, queries, node, streams) == answers_of(fold(logs), queries)
 """
 
+import datetime
 import json
 import os
 import pathlib
@@ -36,16 +37,14 @@ def data_or_skip():
 
 
 def converted(data, folder, keeps=None):
-    """By stream, its events; and the questions. Of all sellers, or those that `keeps` says, and what they stock."""
+    """By stream, its events: of all sellers, or those that `keeps` says, and what they stock."""
     convert.convert(data, folder, 80)
-    streams, asks = {stream: [] for stream in STREAMS}, []
+    streams = {stream: [] for stream in STREAMS}
     stocked = set()
     with open(folder / "timeline.ndjson", encoding="utf-8") as timeline:
         for line in timeline:
             entry = json.loads(line)
             if "ask" in entry:
-                if not keeps or keeps(entry["ask"]["seller"]):
-                    asks.append(entry["ask"])
                 continue
             data = entry["event"]["data"]
             if "fc" in data:
@@ -56,47 +55,62 @@ def converted(data, folder, keeps=None):
             streams[entry["stream"]].append(entry["event"])
     if keeps:
         streams["catalog"] = [event for event in streams["catalog"] if event["data"]["sku"] in stocked]
-    return streams, asks
+    return streams
 
 
-def add_probes(streams, asks, dice):
-    """Appends events to the streams after which an answer tells whether each fold is exact, and returns the questions.
+def add_probes(streams, dice, most):
+    """Appends events to the streams after which answers tell whether each fold is exact, and returns the questions.
 
     At the end all stock is used up and no capacity is bounded, so that one event too many or too few would not show.
-    Hence stock comes back in known numbers, and capacities are set to exactly what is used, or one more.
+    Hence stock comes back in known numbers, and capacities are set to exactly what is used, or to one more; at most so
+    many of each are asked for.
     """
     view = fold(streams)
-    used = defaultdict(list)
-    for key in sorted(view.used):
-        used[key[:-1]].append(key[-1])
     added = {stream: [] for stream in STREAMS}
+    queries = []
+    zones = sorted({to for _, to in view.lanes})
+    skus = defaultdict(list)
 
-    def add(stream, kind, **data):
+    def add(stream, kind, data):
         number = len(streams[stream]) + len(added[stream]) + 1
         added[stream].append({
             "specversion": "1.0", "id": f"{stream}-probe-{number}", "source": "/probe", "type": kind,
             "time": "2018-12-01T00:00:00Z", "data": data,
         })  # fmt: skip
 
-    queries = []
-    for ask in asks:
-        query, fc = ask["query"], ask["seller"]
-        for line in query["lines"]:
-            some = dice.randint(1, 3)
-            add("inventory", "stock.adjusted", sku=line["sku"], fc=fc, delta=some)
-            line["quantity"] = dice.choice((1, some, some + 1))
-        day = query["at"][:10]
-        for who, stream, kind, unit in (
-            ((fc,), "fulfilment", "fc.capacity_set", {}),
-            ((convert.CARRIER, fc), "carriers", "carrier.capacity_set", {"carrier": convert.CARRIER}),
-        ):
-            for date in [date for date in used[who] if date >= day][:2]:
-                count = view.used[(*who, date)] + dice.choice((0, 1))
-                add(stream, kind, **unit, fc=fc, date=date, **{"boxes" if unit else "orders": count})
-        queries.append(query)
+    def ask(sku, quantity, date):
+        line = {"sku": sku, "quantity": quantity}
+        queries.append({"lines": [line], "to_zone": dice.choice(zones), "at": f"{date}T12:00:00-03:00"})
+
+    records = sorted((fc, sku) for sku, stock in view.stock.items() for fc in stock if fc in view.fcs)
+    for fc, sku in dice.sample(records, min(most, len(records))):
+        skus[fc].append(sku)
+        there = dice.randint(1, 3)
+        add("inventory", "stock.adjusted", {"sku": sku, "fc": fc, "delta": there - view.stock[sku][fc]})
+        ask(sku, there, "2018-12-04")
+        ask(sku, there + 1, "2018-12-04")
+    keys = sorted(key for key in view.used if key[-2] in skus)
+    for key in dice.sample(keys, min(most, len(keys))):
+        *carrier, fc, date = key
+        count = view.used[key] + dice.choice((0, 1))
+        if carrier:
+            add("carriers", "carrier.capacity_set", {"carrier": carrier[0], "fc": fc, "date": date, "boxes": count})
+            date = _processed_for(view, fc, date)
+        else:
+            add("fulfilment", "fc.capacity_set", {"fc": fc, "date": date, "orders": count})
+        ask(dice.choice(skus[fc]), 1, date)
     for stream in STREAMS:
         streams[stream] += added[stream]
     return queries
+
+
+def _processed_for(view, fc, date):
+    """The day whose orders are ready on that date, capacities aside."""
+    day, steps = datetime.date.fromisoformat(date), view.fcs[fc]["handling_days"]
+    while steps > 0:
+        day -= datetime.timedelta(days=1)
+        steps -= day.isoweekday() in view.fcs[fc]["working_days"] and (fc, day.toordinal()) not in view.closed
+    return day.isoformat()
 
 
 def fold(streams):
