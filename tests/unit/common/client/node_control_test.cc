@@ -71,8 +71,8 @@ TEST_CASE_METHOD(NodeControlTest, "BytesThatAreNoRequestAreAnswered") {
   const auto raw = [&](const std::string& bytes) {
     return (*json_from_msgpack(answer_node_request(*consumer_, "node", bytes)))["error"];
   };
-  CHECK(raw("")["code"] == "bad_input");
-  CHECK(raw("\x81\xa2op")["code"] == "bad_input");
+  CHECK(raw("")["code"] == "corruption");
+  CHECK(raw("\x81\xa2op")["code"] == "corruption");
   CHECK(raw("\xc0")["code"] == "bad_input");
   CHECK(raw("\x81\xa2op\xc4\x01x")["code"] == "bad_input");
   CHECK(raw(std::string(limits::kControlBytesMax + 1, '\x90'))["code"] == "bad_input");

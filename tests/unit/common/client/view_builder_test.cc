@@ -30,6 +30,9 @@ class LogAndBuilder {
       : store_(ConsumerStore::open(dir_ / "view", handler_.tables()).value()),
         builder_(ViewBuilder::make(*store_, handler_, consumer, {std::move(plan)}, true).value()) {}
 
+  /// A fetch that went out before the first beacon counts as one to another boot.
+  void hear_first_beacon() { beacon(incarnation_, boot_, Sequence{0}); }
+
   void append(const std::vector<std::string>& types) {
     std::vector<std::string> records(types.size());
     for (std::size_t i = 0; i < types.size(); ++i)
@@ -44,7 +47,7 @@ class LogAndBuilder {
 
   /// Answers one fetch with everything; commits what came of it.
   void serve() {
-    Subscription* subscription = builder_.subscription("a");
+    Subscription* subscription = builder_->subscription("a");
     for (const auto& [envelope, request] : subscription->take_requests(kNow, next_id_)) {
       REQUIRE(std::holds_alternative<Fetch>(request));
       std::string bytes;
@@ -55,17 +58,17 @@ class LogAndBuilder {
           {{envelope.id, boot_}, Batches{"a", incarnation_, head_ + 1, false, head_, Sequence{1}}},
           Message(std::string_view(bytes)), kNow);
     }
-    REQUIRE(builder_.apply(1 << 20));
-    REQUIRE(builder_.commit());
+    REQUIRE(builder_->apply(1 << 20));
+    REQUIRE(builder_->commit());
   }
 
   void beacon(const Incarnation& incarnation, const BootId& boot, Sequence head) {
     const Beacon beacon{
         incarnation, boot, head, Sequence{1}, WallTime{}, 0, std::chrono::milliseconds(200), {}};
-    builder_.subscription("a")->on_broadcast(Message(std::string_view(encode_beacon(beacon))),
-                                             kNow);
-    REQUIRE(builder_.apply(1 << 20));
-    REQUIRE(builder_.commit());
+    builder_->subscription("a")->on_broadcast(Message(std::string_view(encode_beacon(beacon))),
+                                              kNow);
+    REQUIRE(builder_->apply(1 << 20));
+    REQUIRE(builder_->commit());
   }
 
   CursorRecord record() const { return store_->cursor(store_->store().read(), "a")->value(); }
@@ -81,7 +84,7 @@ class LogAndBuilder {
   test::TempDir dir_;
   ListHandler handler_;
   std::unique_ptr<ConsumerStore> store_;
-  ViewBuilder builder_;
+  std::optional<ViewBuilder> builder_;
   Incarnation incarnation_ = kIncarnation;
   BootId boot_ = BootId::random();
   std::vector<std::string> batches_;
@@ -100,13 +103,14 @@ const std::vector<std::string> kThree{"it.happened", "it.happened", "it.happened
 
 TEST_CASE("ARangeBeginsAndEndsInTheMidstOfBatches") {
   LogAndBuilder log(plan_of(Sequence{1}, Sequence{5}));
+  log.hear_first_beacon();
   log.append(kThree);
   log.append(kThree);
   log.serve();
   CHECK(log.seen() == std::vector<std::uint64_t>{2, 3, 4, 5});
   CHECK(log.record().cursor.sequence == Sequence{5});
-  CHECK(log.builder_.streams().at("a").finished());
-  CHECK(log.builder_.subscriptions().empty());
+  CHECK(log.builder_->streams().at("a").finished());
+  CHECK(log.builder_->subscriptions().empty());
   log.append(kThree);
   log.serve();
   CHECK(log.record().cursor.sequence == Sequence{5});
@@ -114,6 +118,7 @@ TEST_CASE("ARangeBeginsAndEndsInTheMidstOfBatches") {
 
 TEST_CASE("ARefusedEventLeavesOnlyItsRecord") {
   LogAndBuilder log(plan_of(Sequence{0}, std::nullopt));
+  log.hear_first_beacon();
   log.append({"it.happened", "bad.happened", "it.happened"});
   log.serve();
   CHECK(log.seen() == std::vector<std::uint64_t>{1, 3});
@@ -127,34 +132,37 @@ TEST_CASE("ARefusedEventLeavesOnlyItsRecord") {
 
 TEST_CASE("WhatIsNotCommittedHasNoEffect") {
   LogAndBuilder log(plan_of(Sequence{0}, std::nullopt));
+  log.hear_first_beacon();
   log.append(kThree);
-  Subscription* subscription = log.builder_.subscription("a");
+  Subscription* subscription = log.builder_->subscription("a");
   const auto requests = subscription->take_requests(kNow, log.next_id_);
   subscription->on_reply({{requests.at(0).first.id, log.boot_},
                           Batches{"a", log.incarnation_, Sequence{4}, false, Sequence{3}, {1}}},
                          Message(std::string_view(log.batches_[0])), kNow);
-  REQUIRE(log.builder_.apply(1 << 20).value() > 0);
+  REQUIRE(log.builder_->apply(1 << 20).value() > 0);
   CHECK(log.seen().empty());
-  REQUIRE(log.builder_.commit().value());
+  REQUIRE(log.builder_->commit().value());
   CHECK(log.seen().size() == 3);
-  CHECK_FALSE(log.builder_.commit().value());
+  CHECK_FALSE(log.builder_->commit().value());
 }
 
 TEST_CASE("AdoptingAShorterLogGoesOnAtItsHeadAndNotAtTheOldOnes") {
   LogAndBuilder log(plan_of(Sequence{0}, std::nullopt));
+  log.hear_first_beacon();
   log.append(kThree);
   log.serve();
-  CHECK(log.builder_.adopt("a").error().code == ErrorCode::kBadInput);
-  CHECK(log.builder_.adopt("b").error().code == ErrorCode::kNotFound);
+  CHECK(log.builder_->adopt("a").error().code == ErrorCode::kBadInput);
+  CHECK(log.builder_->adopt("b").error().code == ErrorCode::kNotFound);
   const Incarnation other = Incarnation::random();
   log.beacon(other, BootId::random(), Sequence{2});
   REQUIRE(log.record().diverged);
-  log.builder_ = ViewBuilder::make(*log.store_, log.handler_, "", {plan_of({}, {})}, false).value();
-  CHECK(log.builder_.adopt("a").error().code == ErrorCode::kUnavailable);  // not heard of again
+  log.builder_.emplace(
+      ViewBuilder::make(*log.store_, log.handler_, "", {plan_of({}, {})}, false).value());
+  CHECK(log.builder_->adopt("a").error().code == ErrorCode::kUnavailable);  // not heard of again
   const BootId boot = BootId::random();
   log.beacon(other, boot, Sequence{1});
   log.beacon(other, boot, Sequence{2});
-  REQUIRE(log.builder_.adopt("a"));
+  REQUIRE(log.builder_->adopt("a"));
   CHECK_FALSE(log.record().diverged);
   CHECK(log.record().cursor.sequence == Sequence{2});
   CHECK(log.record().cursor.incarnation == other);
@@ -162,6 +170,7 @@ TEST_CASE("AdoptingAShorterLogGoesOnAtItsHeadAndNotAtTheOldOnes") {
 
 TEST_CASE("ALogThatABatchNamedFirstIsTheOneAdopted") {
   LogAndBuilder log(plan_of(Sequence{0}, std::nullopt));
+  log.hear_first_beacon();
   log.append(kThree);
   log.serve();
   log.beacon(log.incarnation_, log.boot_, Sequence{3});  // LIVE
@@ -169,12 +178,12 @@ TEST_CASE("ALogThatABatchNamedFirstIsTheOneAdopted") {
   log.head_ = Sequence{0};
   log.checksum_ = 0;
   log.append({"it.happened"});
-  log.builder_.subscription("a")->on_broadcast(Message(std::string_view(log.batches_.back())),
-                                               kNow);
-  REQUIRE(log.builder_.apply(1 << 20));
-  REQUIRE(log.builder_.commit());
+  log.builder_->subscription("a")->on_broadcast(Message(std::string_view(log.batches_.back())),
+                                                kNow);
+  REQUIRE(log.builder_->apply(1 << 20));
+  REQUIRE(log.builder_->commit());
   REQUIRE(log.record().diverged);
-  REQUIRE(log.builder_.adopt("a"));
+  REQUIRE(log.builder_->adopt("a"));
   CHECK(log.record().cursor.incarnation == log.incarnation_);
   CHECK(log.record().cursor.incarnation != old);
   CHECK(log.record().cursor.sequence == Sequence{1});
