@@ -253,10 +253,14 @@ class Service {
       policies.push_back({stream.retention.age, stream.retention.bytes});
     Trimmer trimmer(log_, clock_, std::move(policies));
     MonoTime reports_due = clock_.mono() + limits::kCursorCommitInterval;
+    bool more_to_trim = false;
     while (!queue_.finished() && !failed_) {
       const bool with_reports = clock_.mono() >= reports_due;
       if (with_reports) reports_due = clock_.mono() + limits::kCursorCommitInterval;
-      auto work = queue_.take(limits::kCommitBytesMax, limits::kTrimInterval, with_reports);
+      // What is due is trimmed in small steps, in between commits, without a pause.
+      const milliseconds wait =
+          more_to_trim ? milliseconds(0) : milliseconds(limits::kTrimInterval);
+      auto work = queue_.take(limits::kCommitBytesMax, wait, with_reports);
       if (!work.empty()) {
         auto outcome = committer.commit(std::move(work));
         if (!outcome) return fail_all(outcome.error());
@@ -267,7 +271,8 @@ class Service {
       }
       auto trimmed = trimmer.trim();
       if (!trimmed) return fail_all(trimmed.error());
-      if (!trimmed->empty()) broadcasts_.post({{}, std::move(*trimmed)});
+      more_to_trim = !trimmed->empty();
+      if (more_to_trim) broadcasts_.post({{}, std::move(*trimmed)});
     }
   }
 
