@@ -280,15 +280,7 @@ Result<void> Consumer::start_build(const std::string& view,
   if (scratch && !ViewFolders::is_scratch_name(view)) {
     return fail(ErrorCode::kBadInput, "a view's name is of a-z, 0-9, '.', '_', '-', and no number");
   }
-  const std::string name = scratch ? view : folders_.next_name();
-  {
-    const std::lock_guard hold(mutex_);
-    const auto open = scratch_views_.find(name);
-    if (open != scratch_views_.end() && open->second.use_count() > 1) {
-      return fail(ErrorCode::kUnavailable, "the view '" + name + "' is being read: try again");
-    }
-    scratch_views_.erase(name);
-  }
+  const std::string name = folders_.next_name();
   if (auto removed = folders_.remove(name); !removed) return removed;
   std::vector<ViewBuilder::StreamPlan> plans;
   std::map<std::string, Sequence> targets;
@@ -355,8 +347,7 @@ Result<void> Consumer::advance_build() {
     }
     return swap_in();
   }
-  end_build(std::nullopt);
-  return {};
+  return keep_scratch();
 }
 
 bool Consumer::build_is_complete() const {
@@ -421,6 +412,17 @@ Result<void> Consumer::swap_in() {
   return folders_.remove(old_view);  // readers of it keep its pages until they let go
 }
 
+/// Only now is it there under its name: a part of it never answers, not after a crash either.
+Result<void> Consumer::keep_scratch() {
+  if (auto kept = folders_.keep(build_->name, build_->scratch); !kept) return kept;
+  {
+    const std::lock_guard hold(mutex_);
+    scratch_views_[build_->scratch] = build_->store;  // readers of the one before keep its pages
+  }
+  end_build(std::nullopt);
+  return {};
+}
+
 void Consumer::end_build(std::optional<Error> error) {
   if (error) {
     spdlog::error("building a view: {}", error->message);
@@ -429,7 +431,6 @@ void Consumer::end_build(std::optional<Error> error) {
     static_cast<void>(folders_.remove(name));  // what stays is removed at the next start
   }
   const std::lock_guard hold(mutex_);
-  if (build_ && !build_->scratch.empty()) scratch_views_[build_->scratch] = build_->store;
   build_.reset();
   progress_.running = false;
   progress_.error = std::move(error);

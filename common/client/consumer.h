@@ -71,8 +71,8 @@ class Consumer {
     std::string name;       // unique in the topology; the sidecars know its cursors by it
     std::string state_dir;  // its own folder, made
     std::vector<SidecarLink> links;
-    std::function<void()>
-        on_progress;  // called on its thread after each commit and change of state; may be empty
+    std::function<void()> on_progress =
+        {};  // called on its thread after each commit and change of state; may be empty
   };
 
   /// `handler` outlives it. Errors are the store's, or a bad endpoint.
@@ -136,6 +136,7 @@ class Consumer {
   [[nodiscard]] bool build_is_complete() const;
   [[nodiscard]] Result<void> swap_in();
   [[nodiscard]] std::optional<Error> unfit_to_swap() const;
+  [[nodiscard]] Result<void> keep_scratch();
   void end_build(std::optional<Error> error);
   [[nodiscard]] Result<void> on_thread(std::function<Result<void>()> action);
 

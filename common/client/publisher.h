@@ -29,12 +29,12 @@ namespace forebay {
 class Publisher {
  public:
   struct Options {
-    std::string ingest;  // endpoints of the sidecar beside it (`forebay topology endpoints`)
-    std::string control;
-    std::string stream;
-    std::string name;               // who publishes; empty: anonymous, forgotten after its goodbye
+    std::string ingest = {};  // endpoints of the sidecar beside it (`forebay topology endpoints`)
+    std::string control = {};
+    std::string stream = {};
+    std::string name = {};          // who publishes; empty: anonymous, forgotten after its goodbye
     std::uint64_t fingerprint = 0;  // of the file it publishes; 0: none
-    std::string source;             // CloudEvents source of events that have none
+    std::string source = {};        // CloudEvents source of events that have none
     std::size_t window_bytes = limits::kWindowBytesMax;
   };
 

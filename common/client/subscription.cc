@@ -126,6 +126,7 @@ void Subscription::on_batch(std::shared_ptr<const Message> owner, const BatchVie
                             bool live) {
   const BatchHeader& header = batch.header();
   if (header.origin.incarnation != cursor_.incarnation) {
+    hear_log(header.origin.incarnation, header.last());  // a batch may come before any beacon
     return diverge("a batch of incarnation " + header.origin.incarnation.hex());
   }
   const Sequence wanted = cursor_.sequence + 1;
@@ -319,8 +320,10 @@ void Subscription::on(const Subscribed& reply, MonoTime now) {
 }
 
 void Subscription::on(const Batches& reply, std::shared_ptr<const Message> batches, MonoTime now) {
-  if (reply.incarnation != cursor_.incarnation)
+  if (reply.incarnation != cursor_.incarnation) {
+    hear_log(reply.incarnation, reply.head);
     return diverge("a fetch from incarnation " + reply.incarnation.hex());
+  }
   const Sequence before = cursor_.sequence;
   take_fetched(batches);
   if (state_ == State::kDiverged) return;
@@ -359,8 +362,10 @@ void Subscription::fetch_on(Sequence before, MonoTime now) {
 }
 
 void Subscription::on(const Trimmed& reply, MonoTime now) {
-  if (reply.incarnation != cursor_.incarnation)
+  if (reply.incarnation != cursor_.incarnation) {
+    hear_log(reply.incarnation, reply.head);
     return diverge("a fetch from incarnation " + reply.incarnation.hex());
+  }
   const Sequence before = cursor_.sequence;
   skip_to(reply.oldest, "trimmed");
   hear_head(reply.head, now);
@@ -368,8 +373,10 @@ void Subscription::on(const Trimmed& reply, MonoTime now) {
 }
 
 void Subscription::on(const Corrupt& reply, MonoTime now) {
-  if (reply.incarnation != cursor_.incarnation)
+  if (reply.incarnation != cursor_.incarnation) {
+    hear_log(reply.incarnation, reply.first - 1);
     return diverge("a fetch from incarnation " + reply.incarnation.hex());
+  }
   const Sequence before = cursor_.sequence;
   skip_to(reply.first + reply.count, "corrupt");
   fetch_on(before, now);

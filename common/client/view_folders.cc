@@ -86,6 +86,14 @@ Result<void> ViewFolders::remove(const std::string& view) const {
   return {};
 }
 
+Result<void> ViewFolders::keep(const std::string& view, const std::string& scratch) const {
+  if (auto removed = remove(scratch); !removed) return removed;
+  std::error_code error;
+  fs::rename(path(view), path(scratch), error);
+  if (error) return fail(ErrorCode::kIo, "cannot rename " + path(view) + ": " + error.message());
+  return sync_folder(views_);
+}
+
 Result<void> ViewFolders::swap(const std::string& view) {
   if (auto synced = sync_folder(views_); !synced) return synced;
   const std::string pointer = state_dir_ + "/current";

@@ -27,12 +27,13 @@ using Attributes = std::map<std::string, AttributeValue, std::less<>>;
 [[nodiscard]] bool is_event_field(std::string_view name);
 
 struct Event {
-  std::string type;              // noun.verb-past, 1 to 4,096 bytes
-  std::string subject;           // what it is about; empty: none
-  std::optional<WallTime> time;  // none: the publisher library fills in its clock
-  std::string data;              // one msgpack value; empty: no data
-  Attributes attributes;  // id, source, dataschema, datacontenttype, traceparent, correlationid,
-                          // causationid, …
+  std::string type = {};              // noun.verb-past, 1 to 4,096 bytes
+  std::string subject = {};           // what it is about; empty: none
+  std::optional<WallTime> time = {};  // none: the publisher library fills in its clock
+  std::string data = {};              // one msgpack value; empty: no data
+  Attributes attributes =
+      {};  // id, source, dataschema, datacontenttype, traceparent, correlationid,
+           // causationid, …
 };
 
 struct EventView {

@@ -26,8 +26,7 @@ int main() {
   CountByType handler;
   const auto consumer = Consumer::open({.name = "counter",
                                         .state_dir = ".run/counter",
-                                        .links = {{at->control, at->broadcast, {{"events", {}}}}},
-                                        .on_progress = {}},
+                                        .links = {{at->control, at->broadcast, {{"events", {}}}}}},
                                        handler);
   (*consumer)->start();
   std::getchar();  // until Enter

@@ -43,8 +43,9 @@ class KeyedTest(unittest.TestCase):
     def _end(self):
         for client in self.clients.values():
             client.__exit__()
-        failed = any(error for _, error in getattr(self._outcome, "errors", []))
-        if failed or getattr(getattr(self._outcome, "result", None), "failures", None):
+        result = self._outcome.result
+        failed = bool(result.failures or result.errors)
+        if failed:
             print(f"FOREBAY_SEED={SEED}")
         self.installation.__exit__(failed)
 

@@ -17,8 +17,8 @@ class TrimmedLog(KeyedTest):
         consumer.wait_applied("a", cursor)
         applied = self.batches("a")
         consumer.process.kill()
-        self.publish("a", 20_000)
-        wait_until(lambda: self.status("a")["bytes"] <= KEPT_BYTES, "trimmed")
+        self.publish("a", 20_000, 400)
+        wait_until(lambda: self.status("a")["bytes"] <= KEPT_BYTES, "trimmed", 60)
         oldest, head = self.status("a")["oldest"], self.status("a")["head"]
         lost = oldest - cursor - 1
         self.assertGreater(lost, 0)
@@ -36,6 +36,20 @@ class TrimmedLog(KeyedTest):
         self.assertEqual(consumer.ask("build", view=""), {"ok": True})
         self.assertEqual(consumer.wait_built()["error"]["code"], "trimmed")
         self.assertEqual(consumer.dump()["values"], expected)
+
+    def test_a_rebuild_keeps_what_was_lost_and_lacks_no_more_than_the_old_view(self):
+        consumer = self.consumer()
+        wait_until(lambda: "a" in consumer.dump()["streams"], "it began before the first event")
+        consumer.process.kill()
+        self.publish("a", 20_000, 400)
+        wait_until(lambda: self.status("a")["bytes"] <= KEPT_BYTES, "trimmed", 60)
+        oldest, head = self.status("a")["oldest"], self.status("a")["head"]
+        consumer.start()
+        before = consumer.wait_applied("a", head)
+        self.assertEqual(before["streams"]["a"]["lost"], oldest - 1)
+        self.assertEqual(consumer.ask("build", view=""), {"ok": True})
+        self.assertNotIn("error", consumer.wait_built())
+        self.assertEqual(consumer.dump(), before)
 
 
 if __name__ == "__main__":

@@ -41,6 +41,9 @@ class Process:
         self._popen.kill()
         self.wait()
 
+    def output(self):
+        return self.out_path.read_text(errors="replace")
+
     def errors(self):
         return self.err_path.read_text(errors="replace")
 

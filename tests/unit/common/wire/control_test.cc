@@ -237,7 +237,7 @@ TEST_CASE("WhatIsNoSmallMapIsRefused") {
 
 TEST_CASE("ARequestHasAtMost16KiB") {
   const auto with_name = [](std::size_t bytes) {
-    return encode({1, {}}, Register{"s", InstanceId::random(), std::string(bytes, 'n'), 0});
+    return encode({1, {}}, Register{"s", InstanceId::random(), std::string(bytes, 'n'), 0, {}});
   };
   const std::size_t around = with_name(1000).size() - 1000;
   CHECK(decode_request(with_name(limits::kControlBytesMax - around)).has_value());

@@ -21,7 +21,7 @@ std::string page(const std::string& words) { return test::worked_example("protoc
 
 TEST_CASE("RegisterIsAsOnThePage") {
   const std::string bytes = page("Examples. `register`");
-  CHECK(to_hex(encode({1, {}}, Register{"inventory", kInstance, "wms", 0})) == to_hex(bytes));
+  CHECK(to_hex(encode({1, {}}, Register{"inventory", kInstance, "wms", 0, {}})) == to_hex(bytes));
   const auto message = decode_request(bytes);
   REQUIRE(message.has_value());
   CHECK(message->envelope.id == 1);

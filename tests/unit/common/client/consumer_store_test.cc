@@ -1,0 +1,77 @@
+#include "common/client/consumer_store.h"
+
+#include <catch2/catch.hpp>
+
+#include "common/base/limits.h"
+#include "tests/support/temp_dir.h"
+
+namespace forebay {
+namespace {
+
+CursorRecord sample_record() {
+  return {{Incarnation::random(), Sequence{7}, 99}, Sequence{3}, 2, 1, wall_from_unix_ns(5), true};
+}
+
+TEST_CASE("ACursorComesBackAsItWasPutAfterAReopen") {
+  const test::TempDir dir;
+  const CursorRecord record = sample_record();
+  {
+    auto store = ConsumerStore::open(dir / "view", {"values"}).value();
+    WriteTransaction write = store->store().write();
+    REQUIRE(store->put_cursor(write, "a", record));
+    REQUIRE(write.commit());
+  }
+  const auto store = ConsumerStore::open(dir / "view", {"values"}).value();
+  const ReadTransaction read = store->store().read();
+  CHECK(store->cursor(read, "a").value() == record);
+  CHECK(store->cursor(read, "b").value() == std::nullopt);
+  CHECK(store->cursors(read).value() == std::map<std::string, CursorRecord>{{"a", record}});
+}
+
+TEST_CASE("ADamagedCursorIsCorruptionAndNotAnotherPosition") {
+  const test::TempDir dir;
+  const auto store = ConsumerStore::open(dir / "view", {}).value();
+  const Table cursors{0};
+  WriteTransaction write = store->store().write();
+  REQUIRE(store->put_cursor(write, "a", sample_record()));
+  std::string bytes(write.get(cursors, "a").value());
+  bytes[20] = static_cast<char>(bytes[20] ^ 1);
+  SECTION("a flipped bit") { REQUIRE(write.put(cursors, "a", bytes)); }
+  SECTION("cut short") { REQUIRE(write.put(cursors, "a", bytes.substr(0, 9))); }
+  REQUIRE(write.commit());
+  const ReadTransaction read = store->store().read();
+  CHECK(store->cursor(read, "a").error().code == ErrorCode::kCorruption);
+  CHECK(store->cursors(read).error().code == ErrorCode::kCorruption);
+}
+
+TEST_CASE("GapsAndFailedEventsAreOfTheirStreamAndInOrder") {
+  const test::TempDir dir;
+  const auto store = ConsumerStore::open(dir / "view", {"values"}).value();
+  WriteTransaction write = store->store().write();
+  const std::string long_reason(2 * limits::kFailedReasonBytesMax, 'x');
+  REQUIRE(store->put_gap(write, "order", Sequence{300}, 2, "corrupt"));
+  REQUIRE(store->put_gap(write, "order", Sequence{2}, 5, "trimmed"));
+  REQUIRE(store->put_gap(write, "orders", Sequence{1}, 1, "trimmed"));
+  REQUIRE(store->put_failed(write, "order", Sequence{256}, wall_from_unix_ns(8), long_reason, "e"));
+  REQUIRE(store->put_failed(write, "order", Sequence{9}, wall_from_unix_ns(7), "why", "event"));
+  REQUIRE(write.commit());
+
+  const ReadTransaction read = store->store().read();
+  const auto gaps = store->gaps(read, "order");
+  REQUIRE(gaps.size() == 2);
+  CHECK(gaps[0].first == Sequence{2});
+  CHECK(gaps[0].count == 5);
+  CHECK(gaps[0].reason == "trimmed");
+  CHECK(gaps[1].first == Sequence{300});
+  const auto failed = store->failed(read, "order", 10);
+  REQUIRE(failed.size() == 2);
+  CHECK(failed[0].sequence == Sequence{9});
+  CHECK(failed[0].reason == "why");
+  CHECK(failed[0].encoded_event == "event");
+  CHECK(failed[1].reason.size() == limits::kFailedReasonBytesMax);
+  CHECK(failed[1].encoded_event == "e");
+  CHECK(store->failed(read, "order", 1).size() == 1);
+}
+
+}  // namespace
+}  // namespace forebay

@@ -1,0 +1,193 @@
+#include "common/client/view_builder.h"
+
+#include <catch2/catch.hpp>
+
+#include "common/event/event_codec.h"
+#include "tests/support/batches.h"
+#include "tests/support/temp_dir.h"
+
+namespace forebay {
+namespace {
+
+/// Keeps the sequence of each event it is given; refuses those of type `bad.happened`.
+class ListHandler final : public Handler {
+ public:
+  std::vector<std::string> tables() const override { return {"seen"}; }
+  Result<void> apply(const EventView& event, const EventContext& context,
+                     ViewWriter& view) override {
+    view.put(Table{0}, std::to_string(context.sequence.value), context.replayed ? "r" : "l");
+    if (event.type == "bad.happened") return fail(ErrorCode::kBadInput, "refused by the test");
+    return {};
+  }
+};
+
+constexpr MonoTime kNow{std::chrono::seconds(10)};
+
+/// A log of batches, and a builder that is given what it asks for.
+class LogAndBuilder {
+ public:
+  explicit LogAndBuilder(ViewBuilder::StreamPlan plan, const std::string& consumer = "")
+      : store_(ConsumerStore::open(dir_ / "view", handler_.tables()).value()),
+        builder_(ViewBuilder::make(*store_, handler_, consumer, {std::move(plan)}, true).value()) {}
+
+  /// A fetch that went out before the first beacon counts as one to another boot.
+  void hear_first_beacon() { beacon(incarnation_, boot_, Sequence{0}); }
+
+  void append(const std::vector<std::string>& types) {
+    std::vector<std::string> records(types.size());
+    for (std::size_t i = 0; i < types.size(); ++i)
+      REQUIRE(encode_event({types[i], "", std::nullopt, "", {}}, WallTime{}, records[i]));
+    BatchOrigin origin = test::sample_origin();
+    origin.incarnation = incarnation_;
+    batches_.push_back(test::published_batch(records, "\x80", origin));
+    checksum_ =
+        set_batch_place(batches_.back().data(), {head_ + 1, wall_from_unix_ns(1), checksum_});
+    head_ = head_ + types.size();
+  }
+
+  /// Answers one fetch with everything; commits what came of it.
+  void serve() {
+    Subscription* subscription = builder_->subscription("a");
+    for (const auto& [envelope, request] : subscription->take_requests(kNow, next_id_)) {
+      REQUIRE(std::holds_alternative<Fetch>(request));
+      std::string bytes;
+      for (const std::string& batch : batches_) {
+        if (parse_batch_header(batch)->last() >= std::get<Fetch>(request).from) bytes += batch;
+      }
+      subscription->on_reply(
+          {{envelope.id, boot_}, Batches{"a", incarnation_, head_ + 1, false, head_, Sequence{1}}},
+          Message(std::string_view(bytes)), kNow);
+    }
+    REQUIRE(builder_->apply(1 << 20));
+    REQUIRE(builder_->commit());
+  }
+
+  void beacon(const Incarnation& incarnation, const BootId& boot, Sequence head) {
+    const Beacon beacon{
+        incarnation, boot, head, Sequence{1}, WallTime{}, 0, std::chrono::milliseconds(200), {}};
+    builder_->subscription("a")->on_broadcast(Message(std::string_view(encode_beacon(beacon))),
+                                              kNow);
+    REQUIRE(builder_->apply(1 << 20));
+    REQUIRE(builder_->commit());
+  }
+
+  CursorRecord record() const { return store_->cursor(store_->store().read(), "a")->value(); }
+  std::vector<std::uint64_t> seen() const {
+    std::vector<std::uint64_t> sequences;
+    store_->store().read().for_each(Table{0}, "", [&](std::string_view key, std::string_view) {
+      sequences.push_back(std::stoull(std::string(key)));
+      return true;
+    });
+    return sequences;
+  }
+
+  test::TempDir dir_;
+  ListHandler handler_;
+  std::unique_ptr<ConsumerStore> store_;
+  std::optional<ViewBuilder> builder_;
+  Incarnation incarnation_ = kIncarnation;
+  BootId boot_ = BootId::random();
+  std::vector<std::string> batches_;
+  Sequence head_;
+  std::uint64_t checksum_ = 0;
+  std::uint64_t next_id_ = 1;
+
+  static inline const Incarnation kIncarnation = Incarnation::random();
+};
+
+ViewBuilder::StreamPlan plan_of(Sequence after, std::optional<Sequence> until) {
+  return {"a", {}, Cursor{LogAndBuilder::kIncarnation, after, 0}, until};
+}
+
+const std::vector<std::string> kThree{"it.happened", "it.happened", "it.happened"};
+
+TEST_CASE("ARangeBeginsAndEndsInTheMidstOfBatches") {
+  LogAndBuilder log(plan_of(Sequence{1}, Sequence{5}));
+  log.hear_first_beacon();
+  log.append(kThree);
+  log.append(kThree);
+  log.serve();
+  CHECK(log.seen() == std::vector<std::uint64_t>{2, 3, 4, 5});
+  CHECK(log.record().cursor.sequence == Sequence{5});
+  CHECK(log.builder_->streams().at("a").finished());
+  CHECK(log.builder_->subscriptions().empty());
+  log.append(kThree);
+  log.serve();
+  CHECK(log.record().cursor.sequence == Sequence{5});
+}
+
+TEST_CASE("ARefusedEventLeavesOnlyItsRecord") {
+  LogAndBuilder log(plan_of(Sequence{0}, std::nullopt));
+  log.hear_first_beacon();
+  log.append({"it.happened", "bad.happened", "it.happened"});
+  log.serve();
+  CHECK(log.seen() == std::vector<std::uint64_t>{1, 3});
+  CHECK(log.record().failed == 1);
+  CHECK(log.record().cursor.sequence == Sequence{3});
+  const auto failed = log.store_->failed(log.store_->store().read(), "a", 10);
+  REQUIRE(failed.size() == 1);
+  CHECK(failed[0].sequence == Sequence{2});
+  CHECK(failed[0].reason == "refused by the test");
+}
+
+TEST_CASE("WhatIsNotCommittedHasNoEffect") {
+  LogAndBuilder log(plan_of(Sequence{0}, std::nullopt));
+  log.hear_first_beacon();
+  log.append(kThree);
+  Subscription* subscription = log.builder_->subscription("a");
+  const auto requests = subscription->take_requests(kNow, log.next_id_);
+  subscription->on_reply({{requests.at(0).first.id, log.boot_},
+                          Batches{"a", log.incarnation_, Sequence{4}, false, Sequence{3}, {1}}},
+                         Message(std::string_view(log.batches_[0])), kNow);
+  REQUIRE(log.builder_->apply(1 << 20).value() > 0);
+  CHECK(log.seen().empty());
+  REQUIRE(log.builder_->commit().value());
+  CHECK(log.seen().size() == 3);
+  CHECK_FALSE(log.builder_->commit().value());
+}
+
+TEST_CASE("AdoptingAShorterLogGoesOnAtItsHeadAndNotAtTheOldOnes") {
+  LogAndBuilder log(plan_of(Sequence{0}, std::nullopt));
+  log.hear_first_beacon();
+  log.append(kThree);
+  log.serve();
+  CHECK(log.builder_->adopt("a").error().code == ErrorCode::kBadInput);
+  CHECK(log.builder_->adopt("b").error().code == ErrorCode::kNotFound);
+  const Incarnation other = Incarnation::random();
+  log.beacon(other, BootId::random(), Sequence{2});
+  REQUIRE(log.record().diverged);
+  log.builder_.emplace(
+      ViewBuilder::make(*log.store_, log.handler_, "", {plan_of({}, {})}, false).value());
+  CHECK(log.builder_->adopt("a").error().code == ErrorCode::kUnavailable);  // not heard of again
+  const BootId boot = BootId::random();
+  log.beacon(other, boot, Sequence{1});
+  log.beacon(other, boot, Sequence{2});
+  REQUIRE(log.builder_->adopt("a"));
+  CHECK_FALSE(log.record().diverged);
+  CHECK(log.record().cursor.sequence == Sequence{2});
+  CHECK(log.record().cursor.incarnation == other);
+}
+
+TEST_CASE("ALogThatABatchNamedFirstIsTheOneAdopted") {
+  LogAndBuilder log(plan_of(Sequence{0}, std::nullopt));
+  log.hear_first_beacon();
+  log.append(kThree);
+  log.serve();
+  log.beacon(log.incarnation_, log.boot_, Sequence{3});  // LIVE
+  const Incarnation old = std::exchange(log.incarnation_, Incarnation::random());
+  log.head_ = Sequence{0};
+  log.checksum_ = 0;
+  log.append({"it.happened"});
+  log.builder_->subscription("a")->on_broadcast(Message(std::string_view(log.batches_.back())),
+                                                kNow);
+  REQUIRE(log.builder_->apply(1 << 20));
+  REQUIRE(log.builder_->commit());
+  REQUIRE(log.record().diverged);
+  REQUIRE(log.builder_->adopt("a"));
+  CHECK(log.record().cursor.incarnation == log.incarnation_);
+  CHECK(log.record().cursor.incarnation != old);
+  CHECK(log.record().cursor.sequence == Sequence{1});
+}
+
+}  // namespace
+}  // namespace forebay
