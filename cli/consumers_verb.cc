@@ -19,7 +19,7 @@ std::string number(const Json& object, const char* key) {
   return found == object.end() || found->is_null() ? std::string() : print_json(*found);
 }
 
-/// Every stream of every node that can be asked.
+/// Every stream of every node that subscribes.
 int list(const Globals& globals) {
   const auto topology = load(globals);
   if (!topology) return exit_with(topology.error());
@@ -28,8 +28,10 @@ int list(const Globals& globals) {
   Json all = Json::array();
   int exit_code = kExitDone;
   for (const Node& node : topology->nodes) {
-    if (!askable_node(*topology, node.name)) continue;
-    const auto status = ask_node(*topology, node, {{"op", "status"}}, limits::kStatusTimeout);
+    if (node.subscribes.empty()) continue;
+    const auto client = NodeClient::connect(*topology, node);
+    if (!client) return exit_with(client.error());
+    const auto status = (*client)->ask({{"op", "status"}}, limits::kStatusTimeout);
     if (!status) {
       exit_code = exit_with(status.error());
       continue;
@@ -63,10 +65,11 @@ int reset(const Globals& globals, const ResetOptions& options) {
   }
   const auto topology = load(globals);
   if (!topology) return exit_with(topology.error());
-  const auto node = askable_node(*topology, options.node);
+  const auto node = consumer_node(*topology, options.node);
   if (!node) return exit_with(node.error());
-  const auto done = ask_node(
-      *topology, **node,
+  const auto client = NodeClient::connect(*topology, **node);
+  if (!client) return exit_with(client.error());
+  const auto done = (*client)->ask(
       {{"op", "reset"}, {"stream", options.stream}, {"mode", options.adopt ? "adopt" : "rebuild"}},
       limits::kCommandTimeout);
   if (!done) return exit_with(done.error());

@@ -1,15 +1,12 @@
 #include "cli/node_client.h"
 
-#include <unistd.h>
-
-#include <algorithm>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "cli/progress.h"
 #include "common/base/limits.h"
 #include "common/base/mailbox.h"
-#include "common/wire/transport.h"
 #include "topology/endpoints.h"
+#include "topology/problem.h"
 
 namespace forebay {
 namespace {
@@ -25,73 +22,75 @@ Json sequences(const std::map<std::string, Sequence>& by_stream) {
 
 }  // namespace
 
-Result<const Node*> askable_node(const Topology& topology, const std::string& name) {
+Result<const Node*> consumer_node(const Topology& topology, const std::string& name) {
   const Node* node = topology.node(name);
-  if (node == nullptr) return fail(ErrorCode::kNotFound, "no node '" + name + "' in this topology");
-  if (node_endpoints(topology, *node).query.empty()) {
-    return fail(ErrorCode::kBadInput, "node '" + name + "' is of kind " +
-                                          std::string(to_string(node->kind)) +
-                                          ", which keeps no view that could be asked for");
+  if (node != nullptr && !node->subscribes.empty()) return node;
+  std::vector<std::string_view> consumers;
+  for (const Node& other : topology.nodes) {
+    if (!other.subscribes.empty()) consumers.push_back(other.name);
   }
-  return node;
+  return fail(ErrorCode::kBadInput,
+              (node == nullptr ? "there is no node " + in_quotes(name)
+                               : "node " + in_quotes(name) + " subscribes to nothing") +
+                  "; " + mend_name(name, consumers, "no node of the topology subscribes"));
 }
 
-Result<Json> ask_node(const Topology& topology, const Node& node, const Json& request,
-                      milliseconds timeout) {
-  const std::string endpoint = node_endpoints(topology, node).query;
-  auto bytes = msgpack_from_json(request);
+Result<std::unique_ptr<NodeClient>> NodeClient::connect(const Topology& topology,
+                                                        const Node& node) {
+  std::unique_ptr<NodeClient> client(
+      new NodeClient(node.name, node_endpoints(topology, node).control));
+  if (auto connected = client->dealer_.connect(client->endpoint_); !connected)
+    return fail(connected.error());
+  return client;
+}
+
+Result<Json> NodeClient::ask(const Json& request, milliseconds timeout) {
+  const auto bytes = msgpack_from_json(request);
   if (!bytes) return fail(bytes.error());
-  Context context;
-  Socket dealer(context, SocketKind::kDealer, limits::kControlHighWaterMessages);
-  if (auto connected = dealer.connect(endpoint); !connected) return fail(connected.error());
-  static_cast<void>(dealer.send(Message(std::string_view(*bytes))));
+  return exchange(*bytes, timeout);
+}
+
+Result<Json> NodeClient::exchange(std::string_view request, milliseconds timeout) {
+  static_cast<void>(dealer_.send(Message(request)));
   Poller poller;
-  poller.add(dealer);
+  poller.add(dealer_);
   const auto deadline = Steady::now() + timeout;
   std::optional<Message> reply;
-  while (!(reply = dealer.receive_single())) {
+  while (!(reply = dealer_.receive_single())) {
     const auto left = std::chrono::ceil<milliseconds>(deadline - Steady::now());
     if (left <= milliseconds(0)) {
       return fail(ErrorCode::kTimeout,
-                  "no answer from " + node.name + " at " + endpoint + ": is it running?");
+                  "no answer from " + name_ + " at " + endpoint_ + ": is it running?");
     }
     poller.wait(left);
   }
   auto json = json_from_msgpack(reply->view());
-  if (!json) return fail(json.error().in(node.name));
+  if (!json) return fail(json.error().in(name_));
   if (const auto error = json->find("error");
       error != json->end() && error->is_object() && !json->contains("running")) {
     return fail(error_code_from(error->value("code", "")),
-                node.name + ": " + error->value("message", ""));
+                name_ + ": " + error->value("message", ""));
   }
   return *json;
 }
 
-Result<std::uint64_t> build_view(const Topology& topology, const Node& node,
-                                 const std::string& view,
-                                 const std::map<std::string, Sequence>& from,
-                                 const std::map<std::string, Sequence>& until) {
-  const Json request{
-      {"op", "build"}, {"view", view}, {"from", sequences(from)}, {"until", sequences(until)}};
-  if (auto started = ask_node(topology, node, request, limits::kCommandTimeout); !started)
-    return fail(started.error());
-  const bool terminal = ::isatty(STDERR_FILENO) == 1;
-  Context context;
-  Poller pause;
+Result<std::uint64_t> NodeClient::build_view(const std::string& view,
+                                             const std::map<std::string, Sequence>& from,
+                                             const std::map<std::string, Sequence>& until) {
+  const auto started =
+      ask({{"op", "build"}, {"view", view}, {"from", sequences(from)}, {"until", sequences(until)}},
+          limits::kCommandTimeout);
+  if (!started) return fail(started.error());
+  Progress bar;
   Mailbox<char> never;
+  Poller pause;
   pause.add(never.descriptor());
   while (true) {
-    auto progress = ask_node(topology, node, {{"op", "progress"}}, limits::kCommandTimeout);
+    const auto progress = ask({{"op", "progress"}}, limits::kCommandTimeout);
     if (!progress) return fail(progress.error());
     const auto applied = progress->value("applied", std::uint64_t{0});
-    const auto total = progress->value("total", std::uint64_t{0});
-    if (terminal) {
-      std::fprintf(stderr, "\r%s: %llu of %llu", node.name.c_str(),
-                   static_cast<unsigned long long>(applied),
-                   static_cast<unsigned long long>(total));
-    }
+    bar.show(applied, progress->value("total", std::uint64_t{0}), applied);
     if (!progress->value("running", false)) {
-      if (terminal) std::fputs("\r\033[K", stderr);
       if (const auto error = progress->find("error"); error != progress->end()) {
         return fail(error_code_from(error->value("code", "")), error->value("message", ""));
       }
@@ -99,6 +98,21 @@ Result<std::uint64_t> build_view(const Topology& topology, const Node& node,
     }
     pause.wait(limits::kProgressInterval);
   }
+}
+
+Result<ReplayOutcome> NodeClient::replay(const ReplayRequest& request) {
+  const auto answer = exchange(encode_replay(request), limits::kCommandTimeout);
+  if (!answer) return fail(answer.error());
+  ReplayOutcome outcome;
+  outcome.applied = answer->value("applied", std::uint64_t{0});
+  for (const Json& each : answer->value("refused", Json::array())) {
+    if (!each.is_array() || each.size() != 2 || !each[0].is_number_unsigned() ||
+        !each[1].is_string()) {
+      return fail(ErrorCode::kCorruption, name_ + ": an answer that cannot be read");
+    }
+    outcome.refused.push_back({Sequence{each[0].get<std::uint64_t>()}, each[1].get<std::string>()});
+  }
+  return outcome;
 }
 
 }  // namespace forebay

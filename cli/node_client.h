@@ -1,30 +1,58 @@
-// Asks a consumer node, over its own socket, what operators may ask (common/client/node_control.h).
+// Asks a consumer node, over its control socket, what operators may ask
+// (common/client/node_control.h).
+//
+//   auto client = NodeClient::connect(topology, "sourcing-1");
+//   const auto status = client->ask({{"op", "status"}}, limits::kStatusTimeout);
+//
+// For one thread.
 #pragma once
 
 #include <chrono>
 #include <map>
+#include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "common/base/ids.h"
 #include "common/base/result.h"
+#include "common/client/replay.h"
 #include "common/event/json_value.h"
+#include "common/wire/transport.h"
 #include "topology/topology.h"
 
 namespace forebay {
 
-/// The node of that name, which must be of a kind that can be asked; kNotFound, kBadInput.
-[[nodiscard]] Result<const Node*> askable_node(const Topology& topology, const std::string& name);
+/// The node of that name if it subscribes to anything; else kBadInput, which says what would do.
+[[nodiscard]] Result<const Node*> consumer_node(const Topology& topology, const std::string& name);
 
-/// One request and its answer. An answer that is an error comes as that; kTimeout if there is none.
-[[nodiscard]] Result<Json> ask_node(const Topology& topology, const Node& node, const Json& request,
-                                    std::chrono::milliseconds timeout);
+class NodeClient {
+ public:
+  /// `node` is of consumer_node. The process need not be up.
+  [[nodiscard]] static Result<std::unique_ptr<NodeClient>> connect(const Topology& topology,
+                                                                   const Node& node);
 
-/// Asks the node to build a view (`view`; empty: a rebuild of the live one) and waits for its end,
-/// with a progress line on a terminal. Returns how many sequences it went through.
-[[nodiscard]] Result<std::uint64_t> build_view(const Topology& topology, const Node& node,
-                                               const std::string& view,
-                                               const std::map<std::string, Sequence>& from,
-                                               const std::map<std::string, Sequence>& until);
+  /// One request and its answer. An answer that is an error comes as that; kTimeout if there is
+  /// none, and the client is of no more use then.
+  [[nodiscard]] Result<Json> ask(const Json& request, std::chrono::milliseconds timeout);
+
+  /// Has a view built (`view`; empty: the live one anew) and waits for its end, with a bar on a
+  /// terminal. Returns how many sequences it went through.
+  [[nodiscard]] Result<std::uint64_t> build_view(const std::string& view,
+                                                 const std::map<std::string, Sequence>& from,
+                                                 const std::map<std::string, Sequence>& until);
+
+  /// Has the handler see events of one batch again.
+  [[nodiscard]] Result<ReplayOutcome> replay(const ReplayRequest& request);
+
+ private:
+  NodeClient(std::string name, std::string endpoint)
+      : name_(std::move(name)), endpoint_(std::move(endpoint)) {}
+  [[nodiscard]] Result<Json> exchange(std::string_view request, std::chrono::milliseconds timeout);
+
+  std::string name_;
+  std::string endpoint_;
+  Context context_;
+  Socket dealer_{context_, SocketKind::kDealer, limits::kNodeControlHighWaterMessages};
+};
 
 }  // namespace forebay

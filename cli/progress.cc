@@ -35,22 +35,20 @@ std::string progress_line(std::uint64_t done, std::uint64_t total, std::uint64_t
   return line;
 }
 
-Progress::Progress(std::uint64_t total)
-    : total_(total),
-      terminal_(::isatty(STDERR_FILENO) != 0),
-      next_(start_ + limits::kProgressAfter) {}
+Progress::Progress()
+    : terminal_(::isatty(STDERR_FILENO) != 0), next_(start_ + limits::kProgressAfter) {}
 
 Progress::~Progress() {
   if (shown_) std::fputs("\r\x1b[K", stderr);
 }
 
-void Progress::show(std::uint64_t done, std::uint64_t events) {
+void Progress::show(std::uint64_t done, std::uint64_t total, std::uint64_t events) {
   if (!terminal_) return;
   const auto now = Steady::now();
   if (now < next_) return;
   next_ = now + limits::kProgressInterval;
   shown_ = true;
-  std::fprintf(stderr, "\r\x1b[K%s", progress_line(done, total_, events, now - start_).c_str());
+  std::fprintf(stderr, "\r\x1b[K%s", progress_line(done, total, events, now - start_).c_str());
   std::fflush(stderr);
 }
 

@@ -17,18 +17,17 @@ namespace forebay {
 
 class Progress {
  public:
-  /// `total` in any unit (bytes); 0: unknown.
-  explicit Progress(std::uint64_t total);
+  Progress();
   /// Wipes the bar.
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  void show(std::uint64_t done, std::uint64_t events);
+  /// `done` of `total` in any unit (bytes); a total of 0 is unknown.
+  void show(std::uint64_t done, std::uint64_t total, std::uint64_t events);
 
  private:
   using Steady = std::chrono::steady_clock;
-  std::uint64_t total_;
   bool terminal_;
   bool shown_ = false;
   Steady::time_point start_ = Steady::now();

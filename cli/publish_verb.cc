@@ -65,10 +65,11 @@ Result<Acknowledgement> registered(Publisher& publisher, const std::string& cont
 Result<bool> pump(LineSource& source, Publisher& publisher, LinePublisher& lines,
                   StopSignals& signals) {
   const std::uint64_t begin = source.offset();
-  Progress progress(source.size() - std::min(begin, source.size()));
+  const std::uint64_t total = source.size() - std::min(begin, source.size());
+  Progress progress;
   const auto show = [&] {
     const Acknowledgement now = publisher.acknowledged();
-    progress.show(now.position.value - std::min(begin, now.position.value), now.events);
+    progress.show(now.position.value - std::min(begin, now.position.value), total, now.events);
   };
   ProducerSequence position{};
   auto moved = Steady::now();

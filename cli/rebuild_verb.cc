@@ -46,7 +46,7 @@ int rebuild(const Globals& globals, const Options& options) {
   }
   const auto topology = load(globals);
   if (!topology) return exit_with(topology.error());
-  const auto node = askable_node(*topology, options.node);
+  const auto node = consumer_node(*topology, options.node);
   if (!node) return exit_with(node.error());
   std::map<std::string, Sequence> until;
   if (!options.until.empty()) {
@@ -54,7 +54,9 @@ int rebuild(const Globals& globals, const Options& options) {
     if (!ends) return exit_with(ends.error());
     until = std::move(*ends);
   }
-  const auto applied = build_view(*topology, **node, options.view, {}, until);
+  const auto client = NodeClient::connect(*topology, **node);
+  if (!client) return exit_with(client.error());
+  const auto applied = (*client)->build_view(options.view, {}, until);
   if (!applied) return exit_with(applied.error());
   if (globals.json) {
     std::fprintf(

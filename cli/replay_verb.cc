@@ -1,200 +1,191 @@
-// forebay replay: a bounded range of a stream once more, into a file, stdout or a scratch view;
-// never into a live view.
-#include <fnmatch.h>
-
+// forebay replay: a bounded range of a stream once more, into a file, a node whose handler keeps no
+// view, or a scratch view; never into a live view.
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <optional>
 
 #include "cli/node_client.h"
+#include "cli/range_replay.h"
+#include "cli/reach.h"
 #include "cli/verb.h"
 #include "common/base/limits.h"
-#include "common/base/mailbox.h"
-#include "common/client/range_reader.h"
-#include "common/event/event_codec.h"
 #include "common/event/event_json.h"
-#include "topology/endpoints.h"
 
 namespace forebay {
 namespace {
 
-using Steady = std::chrono::steady_clock;
-
 struct Options {
-  std::string stream, from = "start", to = "end", into, view, out, type, subject;
-  double rate = 0;
-  double pace = 0;
+  std::string stream, from = "start", to = "end", into, view, out;
+  Selection selection;
+  ReplayPace pace;
   bool dry_run = false;
+
+  [[nodiscard]] bool to_stdout() const { return into.empty() && (out.empty() || out == "-"); }
 };
 
-struct Summary {
-  std::uint64_t read = 0;
-  std::uint64_t written = 0;
-  std::uint64_t lost = 0;
-};
-
-bool matches(const std::string& glob, std::string_view text) {
-  return glob.empty() || ::fnmatch(glob.c_str(), std::string(text).c_str(), 0) == 0;
-}
-
-/// Waits so that events leave at the rate, or as far apart as they were committed, divided by the
-/// pace.
-class Pacer {
+class FileSink final : public ReplaySink {
  public:
-  Pacer(double rate, double pace) : rate_(rate), pace_(pace) { poller_.add(never_.descriptor()); }
+  FileSink(std::string path, std::FILE* file) : path_(std::move(path)), file_(file) {}
 
-  void wait_for_turn(WallTime committed) {
-    if (rate_ <= 0 && pace_ <= 0) return;
-    if (count_ == 0) {
-      begin_ = Steady::now();
-      first_ = committed;
-    }
-    const double seconds = rate_ > 0
-                               ? static_cast<double>(count_) / rate_
-                               : std::chrono::duration<double>(committed - first_).count() / pace_;
-    ++count_;
-    const auto turn = begin_ + std::chrono::duration_cast<Steady::duration>(
-                                   std::chrono::duration<double>(seconds));
-    while (Steady::now() < turn) {
-      poller_.wait(std::chrono::ceil<std::chrono::milliseconds>(turn - Steady::now()));
-    }
+  Result<void> take(const Item& item) override {
+    const auto line = event_to_json(item.event, item.batch.header(), item.index);
+    if (!line) return fail(line.error());
+    if (std::fprintf(file_, "%s\n", line->c_str()) < 0) return failure();
+    return {};
+  }
+  Result<std::uint64_t> flush() override {
+    if (std::fflush(file_) != 0) return failure();
+    return 0;
   }
 
  private:
-  double rate_, pace_;
-  std::uint64_t count_ = 0;
-  Steady::time_point begin_{};
-  WallTime first_{};
-  Mailbox<char> never_;
-  Poller poller_;
+  [[nodiscard]] tl::unexpected<Error> failure() const {
+    return fail_errno("cannot write to " + path_, errno);
+  }
+  std::string path_;
+  std::FILE* file_;
 };
 
-Result<void> write_events(const RangeReader::Events& events, const Options& options, Pacer& pacer,
-                          std::FILE* out, Summary& summary) {
-  const BatchHeader& header = events.batch.header();
-  EventRecords records = events.batch.events();
-  std::uint64_t index = 0;
-  for (auto encoded = records.next(); encoded; encoded = records.next(), ++index) {
-    if (index < events.skip || index >= events.skip + events.count) continue;
-    ++summary.read;
-    const auto event = decode_event(*encoded, events.batch.shared());
-    if (!event)
-      return fail(event.error().in("event " + std::to_string(header.first().value + index)));
-    if (!matches(options.type, event->type) || !matches(options.subject, event->subject)) continue;
-    ++summary.written;
-    if (options.dry_run) continue;
-    pacer.wait_for_turn(header.place.commit_time);
-    const auto line = event_to_json(*event, header, index);
-    if (!line) return fail(line.error());
-    if (std::fprintf(out, "%s\n", line->c_str()) < 0) return fail_errno("cannot write", errno);
-  }
-  return {};
-}
+class NodeSink final : public ReplaySink {
+ public:
+  NodeSink(NodeClient& node, std::string stream) : node_(node), stream_(std::move(stream)) {}
 
-Result<Summary> write_range(ControlClient& client, const RangeReader::Range& range,
-                            const Options& options, std::FILE* out) {
-  RangeReader reader(client, range);
-  Pacer pacer(options.rate, options.pace);
-  Summary summary;
-  while (true) {
-    const auto piece = reader.next(limits::kCommandTimeout);
-    if (!piece) return fail(piece.error());
-    if (!*piece) return summary;
-    if (const auto* events = std::get_if<RangeReader::Events>(&**piece)) {
-      if (auto written = write_events(*events, options, pacer, out, summary); !written)
-        return fail(written.error());
-      continue;
+  Result<void> take(const Item& item) override {
+    request_.stream = stream_;
+    request_.commit_time = item.batch.header().place.commit_time;
+    request_.shared = item.batch.shared();
+    request_.events.push_back({item.sequence(), item.encoded});
+    return {};
+  }
+  Result<std::uint64_t> flush() override {
+    if (request_.events.empty()) return 0;
+    const auto outcome = node_.replay(request_);
+    if (!outcome) {
+      return fail(outcome.error().in("events " + text(request_.events.front()) + " to " +
+                                     text(request_.events.back()) +
+                                     " may have been replayed or not"));
     }
-    const auto& missing = std::get<RangeReader::Missing>(**piece);
-    notice(std::to_string(missing.count) + " events from " + std::to_string(missing.first.value) +
-           " on are not in the log: " + missing.reason);
-    summary.lost += missing.count;
+    for (const auto& refused : outcome->refused)
+      notice("event " + std::to_string(refused.sequence.value) + " refused: " + refused.reason);
+    request_.events.clear();
+    return outcome->refused.size();
   }
+
+ private:
+  static std::string text(const ReplayRequest::Event& event) {
+    return std::to_string(event.sequence.value);
+  }
+  NodeClient& node_;
+  std::string stream_;
+  ReplayRequest request_;  // borrows from the batch until the flush
+};
+
+int finish(const Globals& globals, const Options& options, const ReplaySummary& summary) {
+  if (globals.json) {
+    const Json json{{"read", summary.read},
+                    {"replayed", summary.replayed},
+                    {"refused", summary.refused},
+                    {"lost", summary.lost}};
+    std::fprintf(options.to_stdout() ? stderr : stdout, "%s\n", print_json(json).c_str());
+  } else {
+    notice((options.dry_run ? "would replay " : "replayed ") + std::to_string(summary.replayed) +
+           " of " + std::to_string(summary.read) + " events; " + std::to_string(summary.refused) +
+           " refused, " + std::to_string(summary.lost) + " lost");
+  }
+  return summary.lost + summary.refused > 0 ? kExitFailed : kExitDone;
 }
 
-int finish(const Globals& globals, const Options& options, const Summary& summary) {
-  const std::string verb = options.dry_run ? "would replay " : "replayed ";
-  if (globals.json) {
-    std::fprintf(
-        stderr, "%s\n",
-        print_json({{"read", summary.read}, {"replayed", summary.written}, {"lost", summary.lost}})
-            .c_str());
-  } else {
-    notice(verb + std::to_string(summary.written) + " of " + std::to_string(summary.read) +
-           " events; " + std::to_string(summary.lost) + " lost");
-  }
-  return summary.lost > 0 ? kExitFailed : kExitDone;
+int replay_with(const Globals& globals, const Options& options, ControlClient& client,
+                const RangeReader::Range& range, ReplaySink* sink) {
+  const auto summary = replay_range(client, range, options.selection, options.pace, sink);
+  return summary ? finish(globals, options, *summary) : exit_with(summary.error());
 }
 
 int replay_to_file(const Globals& globals, const Options& options, ControlClient& client,
                    const RangeReader::Range& range) {
-  const bool to_stdout = options.out.empty() || options.out == "-";
-  std::FILE* out = to_stdout || options.dry_run ? stdout : std::fopen(options.out.c_str(), "w");
-  if (out == nullptr) return exit_with(fail_errno("cannot write " + options.out, errno).value());
-  const auto summary = write_range(client, range, options, out);
-  const bool closed = out == stdout ? std::fflush(out) == 0 : std::fclose(out) == 0;
-  if (!summary) return exit_with(summary.error());
-  if (!closed) return exit_with(fail_errno("cannot write " + options.out, errno).value());
-  return finish(globals, options, *summary);
+  if (options.dry_run) return replay_with(globals, options, client, range, nullptr);
+  const std::string path = options.to_stdout() ? "stdout" : options.out;
+  std::FILE* file = options.to_stdout() ? stdout : std::fopen(options.out.c_str(), "w");
+  if (file == nullptr) return exit_with(fail_errno("cannot write to " + path, errno).value());
+  FileSink sink(path, file);
+  const int code = replay_with(globals, options, client, range, &sink);
+  if (file == stdout || std::fclose(file) == 0) return code;
+  return exit_with(fail_errno("cannot write to " + path, errno).value());
 }
 
-int replay_into_node(const Globals& globals, const Topology& topology, const Options& options,
-                     const RangeReader::Range& range) {
-  const auto node = askable_node(topology, options.into);
-  if (!node) return exit_with(node.error());
-  if (options.view.empty()) {
-    notice("node '" + options.into +
-           "' keeps a live view: a replay into it would double deltas and bring old values back. "
-           "Build a scratch view "
-           "beside it with --view NAME, or a fresh live one with `forebay rebuild " +
-           options.into + "`");
+int replay_into_handler(const Globals& globals, const Topology& topology, const Node& node,
+                        const Options& options, ControlClient& client,
+                        const RangeReader::Range& range) {
+  if (!options.view.empty()) {
+    notice("node '" + node.name + "' keeps no view (replay = true): leave --view away");
     return kExitBadInput;
   }
-  if (!options.type.empty() || !options.subject.empty() || options.rate > 0 || options.pace > 0) {
+  if (options.dry_run) return replay_with(globals, options, client, range, nullptr);
+  const auto asked = NodeClient::connect(topology, node);
+  if (!asked) return exit_with(asked.error());
+  NodeSink sink(**asked, options.stream);
+  return replay_with(globals, options, client, range, &sink);
+}
+
+int replay_into_view(const Globals& globals, const Topology& topology, const Node& node,
+                     const Options& options, const RangeReader::Range& range) {
+  if (options.view.empty()) {
+    notice("node '" + node.name +
+           "' keeps a live view: a replay into it would double deltas and bring old values back. "
+           "Build a scratch view beside it with --view NAME, or a fresh live one with `forebay "
+           "rebuild " +
+           node.name + "`" +
+           (node.kind == NodeKind::kService
+                ? "; if its handler keeps no view, write replay = true for it in the topology"
+                : ""));
+    return kExitBadInput;
+  }
+  if (!options.selection.takes_all() || options.pace.rate > 0 || options.pace.times > 0) {
     notice(
-        "--type, --subject, --rate and --pace go with --out: a view is built of whole streams, as "
-        "fast as it can be");
+        "--type, --subject, --rate and --pace do not go with --view: a view is built of whole "
+        "streams, as fast as it can be");
     return kExitBadInput;
   }
   const std::uint64_t count = range.to.value - range.from.value;
-  if (options.dry_run || count == 0) return finish(globals, options, {count, count, 0});
-  const auto built = build_view(topology, **node, options.view, {{options.stream, range.from}},
-                                {{options.stream, range.to - 1}});
-  if (!built) return exit_with(built.error());
-  notice("view '" + options.view + "' of " + options.into + " is ready: query it with --view " +
-         options.view);
-  return finish(globals, options, {count, count, 0});
+  if (!options.dry_run && count > 0) {
+    const auto asked = NodeClient::connect(topology, node);
+    if (!asked) return exit_with(asked.error());
+    const auto built = (*asked)->build_view(options.view, {{options.stream, range.from}},
+                                            {{options.stream, range.to - 1}});
+    if (!built) return exit_with(built.error());
+    notice("view '" + options.view + "' of " + node.name + " is ready: query it with --view " +
+           options.view);
+  }
+  return finish(globals, options, {count, count, 0, 0});
 }
 
 int replay(const Globals& globals, const Options& options) {
-  if (!options.into.empty() && !options.out.empty()) {
-    notice("--into and --out exclude each other");
-    return kExitBadInput;
-  }
   const auto topology = load(globals);
   if (!topology) return exit_with(topology.error());
-  const Sidecar* owner = topology->owner_of(options.stream);
-  if (owner == nullptr)
-    return exit_with({ErrorCode::kNotFound, "no stream '" + options.stream + "' in this topology"});
-  const auto endpoints = endpoints_for(*topology, owner->host, *owner);
+  const Node* node = nullptr;
+  if (!options.into.empty()) {
+    const auto found = consumer_node(*topology, options.into);
+    if (!found) return exit_with(found.error());
+    node = *found;
+  }
+  const auto endpoints = reach_stream(*topology, options.stream);
   if (!endpoints) return exit_with(endpoints.error());
   const auto client = ControlClient::connect(endpoints->control);
   if (!client) return exit_with(client.error());
   const auto from =
-      resolve_position(**client, options.stream, options.from, limits::kCommandTimeout);
+      resolve_position(**client, options.stream, options.from, limits::kRequestTimeout);
   if (!from) return exit_with(from.error().in("--from"));
-  const auto to = resolve_position(**client, options.stream, options.to, limits::kCommandTimeout);
+  const auto to = resolve_position(**client, options.stream, options.to, limits::kRequestTimeout);
   if (!to) return exit_with(to.error().in("--to"));
   if (to->sequence < from->sequence) {
     notice("--to lies before --from");
     return kExitBadInput;
   }
   const RangeReader::Range range{options.stream, from->sequence, to->sequence, from->incarnation};
-  if (!options.into.empty()) return replay_into_node(globals, *topology, options, range);
-  if (range.from == range.to) return finish(globals, options, {});
-  return replay_to_file(globals, options, **client, range);
+  if (node == nullptr) return replay_to_file(globals, options, **client, range);
+  if (node->replay) return replay_into_handler(globals, *topology, *node, options, **client, range);
+  return replay_into_view(globals, *topology, *node, options, range);
 }
 
 }  // namespace
@@ -202,32 +193,44 @@ int replay(const Globals& globals, const Options& options) {
 void add_replay_verb(CLI::App& app, Globals& globals) {
   CLI::App* verb = add_verb(
       app, globals, "replay",
-      "Reads a bounded range of a stream again, into a file, stdout or a scratch view of a node",
+      "Reads a bounded range of a stream again: to stdout, a file, a node that keeps no view, or a "
+      "scratch view",
       "  forebay replay inventory --from 2026-03-01T00:00:00Z --to 2026-03-02T00:00:00Z --out "
       "march-1.ndjson\n"
       "  forebay replay inventory --from 1 --to 1000 --type 'stock.*' --rate 500\n"
+      "  forebay replay inventory --from 4711 --to 4712 --into audit\n"
       "  forebay replay inventory --to 5000 --into sourcing-1 --view trial\n"
-      "The summary goes to stderr. No live cursor moves and no live view is touched.\n");
+      "A summary ends it, on stderr, or in JSON on stdout where the events do not go there. No "
+      "live cursor moves and no live view is touched.\n");
   auto options = std::make_shared<Options>();
-  verb->add_option("STREAM", options->stream, "the stream")->required();
-  verb->add_option("--from", options->from, "first event: start, a sequence, a token or a time")
-      ->capture_default_str();
+  verb->add_option("STREAM", options->stream, "The stream")->required();
+  verb->add_option("--from", options->from, "First event: start, a sequence, a token or a time")
+      ->capture_default_str()
+      ->type_name("POSITION");
   verb->add_option("--to", options->to,
-                   "end, not itself included: end, a sequence, a token or a time")
-      ->capture_default_str();
-  verb->add_option("--into", options->into, "a node that builds a scratch view of it (--view)");
-  verb->add_option("--view", options->view, "the scratch view's name");
+                   "End, not itself included: end, a sequence, a token or a time")
+      ->capture_default_str()
+      ->type_name("POSITION");
+  auto* into =
+      verb->add_option("--into", options->into,
+                       "A node of the topology with replay = true, whose handler sees the events "
+                       "again; or, with --view, one that builds a view of them")
+          ->type_name("NODE");
+  verb->add_option("--view", options->view, "The scratch view's name")
+      ->type_name("NAME")
+      ->needs(into);
   verb->add_option("--out", options->out,
-                   "a file for the events as NDJSON, or - for stdout (the default)");
-  verb->add_option("--type", options->type, "only events whose type matches this glob");
-  verb->add_option("--subject", options->subject, "only events whose subject matches this glob");
-  auto* rate = verb->add_option("--rate", options->rate, "at most so many events a second")
+                   "A file for the events as NDJSON, or - for stdout (the default)")
+      ->type_name("FILE")
+      ->excludes(into);
+  options->selection.add_options(*verb);
+  auto* rate = verb->add_option("--rate", options->pace.rate, "At most so many events a second")
                    ->check(CLI::PositiveNumber);
-  verb->add_option("--pace", options->pace,
-                   "as far apart as they were committed, divided by this: 1 is as it was")
+  verb->add_option("--pace", options->pace.times,
+                   "As far apart as they were committed, divided by this: 1 is as it was")
       ->check(CLI::PositiveNumber)
       ->excludes(rate);
-  verb->add_flag("--dry-run", options->dry_run, "only counts");
+  verb->add_flag("--dry-run", options->dry_run, "Only counts");
   add_json_flag(*verb, globals);
   run_as(*verb, globals, [&globals, options] { return replay(globals, *options); });
 }

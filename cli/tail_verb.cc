@@ -1,5 +1,4 @@
 // forebay tail
-#include <fnmatch.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -10,6 +9,7 @@
 #include <memory>
 
 #include "cli/reach.h"
+#include "cli/selection.h"
 #include "cli/verb.h"
 #include "common/base/limits.h"
 #include "common/client/range_reader.h"
@@ -23,18 +23,13 @@ struct TailOptions {
   std::string stream;
   std::string from = "start";
   bool follow = false;
-  std::string type;  // globs; empty: all
-  std::string subject;
+  Selection selection;
   std::uint64_t limit = 0;  // 0: none
 };
 
 // How it ends when a signal ends it: quietly, and as it would have at its own end.
 volatile std::sig_atomic_t exit_code = kExitDone;
 void end_quietly(int) { ::_exit(exit_code); }
-
-bool matches(const std::string& glob, std::string_view text) {
-  return glob.empty() || ::fnmatch(glob.c_str(), std::string(text).c_str(), 0) == 0;
-}
 
 class Tail {
  public:
@@ -68,10 +63,7 @@ class Tail {
       if (i < events.skip) continue;
       if (!unlimited && printed_ == options_.limit) break;
       const auto event = decode_event(*record, events.batch.shared());
-      if (event &&
-          (!matches(options_.type, event->type) || !matches(options_.subject, event->subject))) {
-        continue;
-      }
+      if (event && !options_.selection.takes(*event)) continue;
       const auto line = event ? event_to_json(*event, events.batch.header(), i)
                               : Result<std::string>(fail(event.error()));
       if (!line) {
@@ -175,10 +167,7 @@ void add_tail_verb(CLI::App& app, Globals& globals) {
                    "first batch committed at or after it")
       ->type_name("POSITION");
   verb->add_flag("--follow", options->follow, "Go on with what comes, until Ctrl-C");
-  verb->add_option("--type", options->type, "Only events of a type like this (*, ?, [...])")
-      ->type_name("GLOB");
-  verb->add_option("--subject", options->subject, "Only events of a subject like this")
-      ->type_name("GLOB");
+  options->selection.add_options(*verb);
   verb->add_option("--limit", options->limit, "End after so many events")
       ->type_name("N")
       ->check(CLI::PositiveNumber);

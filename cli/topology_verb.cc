@@ -203,9 +203,12 @@ int endpoints(const Globals& globals) {
     Json entry = {{"host", node.host},
                   {"state", state_folder(*topology, node.name)},
                   {"connects", Json::object()}};
-    if (const std::string query = node_endpoints(*topology, node).query; !query.empty()) {
-      entry["query"] = query;
-      rows.push_back({node.name, node.host, "binds query", query});
+    const NodeEndpoints bound = node_endpoints(*topology, node);
+    for (const auto& [socket, endpoint] :
+         {std::pair("query", bound.query), std::pair("control", bound.control)}) {
+      if (endpoint.empty()) continue;
+      entry[socket] = endpoint;
+      rows.push_back({node.name, node.host, "binds " + std::string(socket), endpoint});
     }
     for (const Sidecar& sidecar : topology->sidecars) {
       const auto [publishes, subscribes] = dealings(*topology, node, sidecar);

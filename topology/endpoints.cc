@@ -67,8 +67,10 @@ Result<ClientEndpoints> endpoints_for(const Topology& topology, std::string_view
 }
 
 NodeEndpoints node_endpoints(const Topology& topology, const Node& node) {
-  if (node.kind != NodeKind::kSourcing) return {};
-  return {ipc(topology, node.name, "query")};
+  NodeEndpoints endpoints;
+  if (node.kind == NodeKind::kSourcing) endpoints.query = ipc(topology, node.name, "query");
+  if (!node.subscribes.empty()) endpoints.control = ipc(topology, node.name, "control");
+  return endpoints;
 }
 
 }  // namespace forebay

@@ -37,7 +37,8 @@ struct ClientEndpoints {
 
 /// What a node binds; empty if its kind has no such socket.
 struct NodeEndpoints {
-  std::string query;  // ROUTER
+  std::string query;    // ROUTER, of a sourcing node
+  std::string control;  // ROUTER, of whoever subscribes: operators ask it
 };
 
 /// The folder, 0700, of the sidecar or node `name`: its lock, store and sockets.

@@ -171,6 +171,9 @@ class Validator {
         if (node.publishes.empty() && node.subscribes.empty()) {
           problem(path, what + " neither publishes nor subscribes",
                   "add publishes = [\"STREAM\"] or subscribes = [\"STREAM\"]");
+        } else if (node.subscribes.empty()) {
+          useless("replay", "a node that subscribes to nothing",
+                  "remove it, or add subscribes = [\"STREAM\"]");
         }
         return;
     }
@@ -253,7 +256,11 @@ class Validator {
         consider(list->front());
       }
     }
-    for (const Node& node : topology_.nodes) consider(node_endpoints(topology_, node).query);
+    for (const Node& node : topology_.nodes) {
+      const NodeEndpoints bound = node_endpoints(topology_, node);
+      consider(bound.query);
+      consider(bound.control);
+    }
     if (longest.size() <= limits::kIpcPathBytesMax) return;
     problem("topology/state_dir",
             "the socket " + longest + " has a path of " + std::to_string(longest.size()) +

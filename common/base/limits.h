@@ -97,6 +97,9 @@ inline constexpr seconds kCommandTimeout{10};  // for the consumer's thread to t
 inline constexpr std::size_t kLiveBufferBytesMax = 8 << 20;
 inline constexpr std::size_t kFailedReasonBytesMax = 1024;
 inline constexpr std::size_t kFailedListMax = 1000;
+inline constexpr int kNodeControlHighWaterMessages = 16;
+inline constexpr std::size_t kReplayRequestBytesMax =
+    kBatchPayloadBytesMax + (64 << 10);  // a batch's events, each with its sequence
 
 // Topology (docs/topology.md).
 inline constexpr std::size_t kTopologyBytesMax = 1 << 20;
@@ -162,6 +165,8 @@ static_assert(kEventBytesMax + kSharedBytesMax + 64 <= kBatchPayloadBytesMax);
 static_assert(kBatchPayloadBytesMax + 4096 <= kFrameBytesMax);
 static_assert(kFetchReplyBytesMax + kBatchPayloadBytesMax + 4096 <= kFrameBytesMax,
               "a reply holds at least one batch past its byte limit");
+static_assert(kBatchPayloadBytesMax + 10 * kBatchEventsMax + 4096 <= kReplayRequestBytesMax,
+              "every event of the largest batch fits into one replay request");
 static_assert(kControlBytesMax < kControlFrameBytesMax);
 static_assert(kBeaconInterval < kBeaconPromise);
 static_assert(kCommitBytesMax >= kBatchPayloadBytesMax);

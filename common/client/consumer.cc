@@ -3,8 +3,10 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <array>
 
 #include "common/base/limits.h"
+#include "common/client/node_control.h"
 
 namespace forebay {
 
@@ -16,31 +18,44 @@ Consumer::Link::Link(Context& context, const SidecarLink& link_plan)
       sub(context, SocketKind::kSub, limits::kDataHighWaterMessages) {}
 
 Result<std::unique_ptr<Consumer>> Consumer::open(Options options, Handler& handler) {
+  if (options.takes_replays && !handler.tables().empty()) {
+    return fail(ErrorCode::kBadInput,
+                options.name +
+                    ": a handler that keeps a view takes no replays: they would double deltas and "
+                    "bring old values back");
+  }
   auto folders = ViewFolders::open(options.state_dir);
   if (!folders) return fail(folders.error());
   auto store = ConsumerStore::open(folders->path(folders->current()), handler.tables());
   if (!store) return fail(store.error());
   std::unique_ptr<Consumer> consumer(
       new Consumer(std::move(options), handler, std::move(*folders), std::move(*store)));
+  if (auto connected = consumer->connect(); !connected) return fail(connected.error());
+  return consumer;
+}
+
+Result<void> Consumer::connect() {
   std::vector<ViewBuilder::StreamPlan> plans;
-  for (const SidecarLink& plan : consumer->options_.links) {
-    auto link = std::make_unique<Link>(consumer->context_, plan);
+  for (const SidecarLink& plan : options_.links) {
+    auto link = std::make_unique<Link>(context_, plan);
     for (const auto& [stream, start] : plan.streams) {
       link->sub.subscribe(broadcast_topic(stream));
       plans.push_back({stream, start, std::nullopt, std::nullopt});
     }
-    if (auto connected = link->sub.connect(plan.broadcast); !connected)
-      return fail(connected.error());
-    if (auto connected = link->dealer.connect(plan.control); !connected)
-      return fail(connected.error());
-    consumer->links_.push_back(std::move(link));
+    if (auto connected = link->sub.connect(plan.broadcast); !connected) return connected;
+    if (auto connected = link->dealer.connect(plan.control); !connected) return connected;
+    links_.push_back(std::move(link));
   }
-  auto live = ViewBuilder::make(*consumer->store_, handler, consumer->options_.name,
-                                std::move(plans), false);
+  if (!options_.control.empty()) {
+    control_.emplace(context_, SocketKind::kRouter, limits::kNodeControlHighWaterMessages);
+    control_->limit_frames(limits::kReplayRequestBytesMax);
+    if (auto bound = control_->bind(options_.control); !bound) return bound;
+  }
+  auto live = ViewBuilder::make(*store_, handler_, options_.name, std::move(plans), false);
   if (!live) return fail(live.error());
-  consumer->live_.emplace(std::move(*live));
-  consumer->publish_status(consumer->clock_.mono());
-  return consumer;
+  live_.emplace(std::move(*live));
+  publish_status(clock_.mono());
+  return {};
 }
 
 Consumer::Consumer(Options options, Handler& handler, ViewFolders folders,
@@ -98,8 +113,10 @@ BuildProgress Consumer::build_progress() const {
   return progress_;
 }
 
-Result<void> Consumer::on_thread(std::function<Result<void>()> action) {
-  auto done = std::make_shared<std::promise<Result<void>>>();
+template <class T>
+Result<T> Consumer::on_thread(std::function<Result<T>()> action) {
+  if (thread_id_ == std::this_thread::get_id()) return action();
+  auto done = std::make_shared<std::promise<Result<T>>>();
   auto result = done->get_future();
   commands_.post([done, action = std::move(action)] { done->set_value(action()); });
   if (result.wait_for(limits::kCommandTimeout) != std::future_status::ready) {
@@ -109,7 +126,7 @@ Result<void> Consumer::on_thread(std::function<Result<void>()> action) {
 }
 
 Result<void> Consumer::reset(const std::string& stream, ResetMode mode) {
-  return on_thread([this, stream, mode]() -> Result<void> {
+  return on_thread<void>([this, stream, mode]() -> Result<void> {
     if (mode == ResetMode::kAdopt) return live_->adopt(stream);
     const auto found = live_->streams().find(stream);
     if (found == live_->streams().end())
@@ -124,13 +141,32 @@ Result<void> Consumer::reset(const std::string& stream, ResetMode mode) {
 
 Result<void> Consumer::build(const std::string& view, const std::map<std::string, Sequence>& from,
                              const std::map<std::string, Sequence>& until) {
-  return on_thread([=, this] { return start_build(view, from, until); });
+  return on_thread<void>([=, this] { return start_build(view, from, until); });
+}
+
+Result<ReplayOutcome> Consumer::replay(std::string bytes) {
+  if (!options_.takes_replays) {
+    return fail(
+        ErrorCode::kBadInput,
+        "it takes no replays: a handler that keeps no view may (`replay = true` of its node)");
+  }
+  return on_thread<ReplayOutcome>([this, bytes = std::move(bytes)]() -> Result<ReplayOutcome> {
+    const auto request = decode_replay(bytes);
+    if (!request) return fail(request.error());
+    if (!live_->streams().contains(std::string(request->stream))) {
+      return fail(ErrorCode::kBadInput,
+                  "no subscription to '" + std::string(request->stream.substr(0, 64)) + "'");
+    }
+    return replay_events(handler_, store_->store(), *request);
+  });
 }
 
 // its thread
 
 void Consumer::run() {
+  thread_id_ = std::this_thread::get_id();
   Poller poller;
+  if (control_) poller.add(*control_);
   poller.add(commands_.descriptor());
   for (const auto& link : links_) {
     poller.add(link->dealer);
@@ -155,6 +191,7 @@ void Consumer::run() {
 Result<void> Consumer::round(Poller& poller) {
   poller.wait(time_to_next());
   for (Command& command : commands_.take()) command();
+  if (control_) answer_operators();
   for (const auto& link : links_) receive(*link);
 
   // Everything that is there goes into one transaction: load makes larger groups by itself.
@@ -171,6 +208,19 @@ Result<void> Consumer::round(Poller& poller) {
   publish_status(now);
   if (*committed && options_.on_progress) options_.on_progress();
   return {};
+}
+
+/// Between two groups: what is asked for may need a transaction of its own.
+void Consumer::answer_operators() {
+  for (int i = 0; i < limits::kNodeControlHighWaterMessages; ++i) {
+    auto frames = control_->receive();
+    if (!frames) return;
+    const std::string answer =
+        answer_node_request(*this, frames->size() == 2 ? frames->back().view() : "");
+    std::array<Message, 2> both{std::move(frames->front()), Message(std::string_view(answer))};
+    if (control_->send(both) != SendResult::kSent)
+      spdlog::debug("an answer to an operator who is gone or does not read");
+  }
 }
 
 std::vector<ViewBuilder*> Consumer::builders() {

@@ -13,6 +13,7 @@
 // the process should then end and be restarted.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <future>
 #include <map>
@@ -26,6 +27,7 @@
 #include "common/base/mailbox.h"
 #include "common/client/consumer_store.h"
 #include "common/client/handler.h"
+#include "common/client/replay.h"
 #include "common/client/view_builder.h"
 #include "common/client/view_folders.h"
 #include "common/wire/transport.h"
@@ -73,9 +75,12 @@ class Consumer {
     std::vector<SidecarLink> links;
     std::function<void()> on_progress =
         {};  // called on its thread after each commit and change of state; may be empty
+    std::string control = {};    // endpoint where operators ask it (node_control.h); empty: nowhere
+    bool takes_replays = false;  // of a handler without tables: it sees events again when asked to
   };
 
-  /// `handler` outlives it. Errors are the store's, or a bad endpoint.
+  /// `handler` outlives it. Errors are the store's, or a bad endpoint; kBadInput for a handler that
+  /// keeps a view and takes replays.
   [[nodiscard]] static Result<std::unique_ptr<Consumer>> open(Options options, Handler& handler);
   ~Consumer();
   Consumer(const Consumer&) = delete;
@@ -100,6 +105,10 @@ class Consumer {
                                    const std::map<std::string, Sequence>& from,
                                    const std::map<std::string, Sequence>& until);
   [[nodiscard]] BuildProgress build_progress() const;
+  /// Lets the handler see events again (encode_replay). kBadInput if it does not take replays, or
+  /// none of that stream.
+  [[nodiscard]] Result<ReplayOutcome> replay(std::string request);
+  [[nodiscard]] const std::string& name() const { return options_.name; }
 
  private:
   struct Link {
@@ -121,7 +130,9 @@ class Consumer {
   Consumer(Options options, Handler& handler, ViewFolders folders,
            std::shared_ptr<ConsumerStore> store);
 
+  [[nodiscard]] Result<void> connect();
   void run();
+  void answer_operators();
   [[nodiscard]] Result<void> round(Poller& poller);
   void receive(Link& link);
   void send_requests(Link& link);
@@ -138,7 +149,8 @@ class Consumer {
   [[nodiscard]] std::optional<Error> unfit_to_swap() const;
   [[nodiscard]] Result<void> keep_scratch();
   void end_build(std::optional<Error> error);
-  [[nodiscard]] Result<void> on_thread(std::function<Result<void>()> action);
+  template <class T>
+  [[nodiscard]] Result<T> on_thread(std::function<Result<T>()> action);
 
   Options options_;
   Handler& handler_;
@@ -149,11 +161,13 @@ class Consumer {
   std::optional<Build> build_;
   Context context_;
   std::vector<std::unique_ptr<Link>> links_;
+  std::optional<Socket> control_;
   std::uint64_t next_request_ = 1;
   MonoTime report_due_{};
   Mailbox<Command> commands_;
   bool stopping_ = false;
   std::thread thread_;
+  std::atomic<std::thread::id> thread_id_;
 
   mutable std::mutex mutex_;  // guards what follows, and store_
   std::map<std::string, StreamStatus> status_;

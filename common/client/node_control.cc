@@ -4,7 +4,6 @@
 
 #include "common/base/limits.h"
 #include "common/event/json_value.h"
-#include "common/event/msgpack_cursor.h"
 
 namespace forebay {
 namespace {
@@ -48,7 +47,7 @@ Json progress(const Consumer& consumer) {
   return json;
 }
 
-Json status(const Consumer& consumer, const std::string& name) {
+Json status(const Consumer& consumer) {
   const MonoTime now = SystemClock().mono();
   Json streams = Json::array();
   for (const auto& [stream, status] : consumer.status()) {
@@ -70,7 +69,9 @@ Json status(const Consumer& consumer, const std::string& name) {
     }
     streams.push_back(std::move(entry));
   }
-  return {{"consumer", name}, {"streams", std::move(streams)}, {"build", progress(consumer)}};
+  return {{"consumer", consumer.name()},
+          {"streams", std::move(streams)},
+          {"build", progress(consumer)}};
 }
 
 Json failed(const Consumer& consumer, const Json& request) {
@@ -91,9 +92,18 @@ Json failed(const Consumer& consumer, const Json& request) {
   return {{"failed", std::move(all)}};
 }
 
-Json answer(Consumer& consumer, const std::string& name, const Json& request) {
+Json replay(Consumer& consumer, std::string_view bytes) {
+  const auto outcome = consumer.replay(std::string(bytes));
+  if (!outcome) return error_answer(outcome.error());
+  Json refused = Json::array();
+  for (const auto& each : outcome->refused)
+    refused.push_back(Json::array({each.sequence.value, each.reason}));
+  return {{"applied", outcome->applied}, {"refused", std::move(refused)}};
+}
+
+Json answer(Consumer& consumer, const Json& request) {
   const std::string op = text_field(request, "op");
-  if (op == "status") return status(consumer, name);
+  if (op == "status") return status(consumer);
   if (op == "progress") return progress(consumer);
   if (op == "failed") return failed(consumer, request);
   if (op == "reset") {
@@ -116,22 +126,18 @@ Json answer(Consumer& consumer, const std::string& name, const Json& request) {
 
 }  // namespace
 
-bool is_node_request(std::string_view request) {
-  MsgpackCursor cursor(request);
-  return cursor.map() && cursor.text() == "op";
-}
-
-std::string answer_node_request(Consumer& consumer, const std::string& name,
-                                std::string_view request) {
+std::string answer_node_request(Consumer& consumer, std::string_view request) {
   Json reply;
-  if (request.size() > limits::kControlBytesMax) {
+  if (is_replay(request)) {
+    reply = replay(consumer, request);
+  } else if (request.size() > limits::kControlBytesMax) {
     reply = error_answer(
         {ErrorCode::kBadInput,
          "a request of more than " + std::to_string(limits::kControlBytesMax) + " bytes"});
   } else if (auto json = json_from_msgpack(request); !json) {
     reply = error_answer(json.error());
   } else {
-    reply = answer(consumer, name, *json);
+    reply = answer(consumer, *json);
   }
   return msgpack_from_json(reply).value_or(std::string());
 }

@@ -1,4 +1,4 @@
-// What operators may ask of a consumer node on its own socket: one msgpack map with `op` first,
+// What operators may ask of a consumer on its control socket: one msgpack map with `op` first,
 // answered by one map.
 //
 //   op        fields                         answer
@@ -9,6 +9,7 @@
 //   build     view ("" for a rebuild), from, until: {stream: sequence}
 //                                            {ok: true}; `progress` tells the rest
 //   progress                                 {running, view, applied, total, error?}
+//   replay    see replay.h
 //
 // An answer may be {error: {code, message}} instead.
 #pragma once
@@ -20,11 +21,7 @@
 
 namespace forebay {
 
-/// Whether `request` is one of these.
-[[nodiscard]] bool is_node_request(std::string_view request);
-
 /// The encoded answer.
-[[nodiscard]] std::string answer_node_request(Consumer& consumer, const std::string& name,
-                                              std::string_view request);
+[[nodiscard]] std::string answer_node_request(Consumer& consumer, std::string_view request);
 
 }  // namespace forebay

@@ -4,7 +4,7 @@
 #include <cstdio>
 
 #include "common/service/state_lock.h"
-#include "topology/endpoints.h"
+#include "nodes/wiring/wiring.h"
 #include "topology/load.h"
 
 using namespace forebay;
@@ -21,13 +21,10 @@ struct CountByType : Handler {
 
 int main() {
   const auto topology = load_topology("topology/single.toml");
-  const auto at = endpoints_for(*topology, "a", *topology->owner_of("events"));
-  const auto lock = StateLock::take(".run/counter");  // one process owns the folder
+  const auto options = consumer_options(*topology, "counter");
+  const auto lock = StateLock::take(options->state_dir);  // one process owns the folder
   CountByType handler;
-  const auto consumer = Consumer::open({.name = "counter",
-                                        .state_dir = ".run/counter",
-                                        .links = {{at->control, at->broadcast, {{"events", {}}}}}},
-                                       handler);
+  const auto consumer = Consumer::open(*options, handler);
   (*consumer)->start();
   std::getchar();  // until Enter
 }

@@ -3,15 +3,14 @@
 
 #include <cstdio>
 
-#include "topology/endpoints.h"
+#include "nodes/wiring/wiring.h"
 #include "topology/load.h"
 
 int main() {
   using namespace forebay;
   const auto topology = load_topology("topology/single.toml");
-  const auto at = endpoints_for(*topology, "a", *topology->owner_of("events"));
-  const auto publisher = Publisher::connect(
-      {.ingest = at->ingest, .control = at->control, .stream = "events", .source = "shop"});
+  const auto options = publisher_options(*topology, "shop", "events");
+  const auto publisher = Publisher::connect(*options);
   Event event{.type = "order.placed",
               .subject = "order-1",
               .data =

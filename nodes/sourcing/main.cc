@@ -3,15 +3,14 @@
 
 #include <CLI/CLI.hpp>
 #include <iostream>
-#include <map>
 
 #include "common/base/logging.h"
-#include "common/client/consumer.h"
 #include "common/service/notify.h"
 #include "common/service/signals.h"
 #include "common/service/state_lock.h"
 #include "nodes/sourcing/server.h"
 #include "nodes/sourcing/view.h"
+#include "nodes/wiring/wiring.h"
 #include "topology/endpoints.h"
 #include "topology/load.h"
 
@@ -22,48 +21,18 @@ using namespace forebay;
 constexpr int kFailed = 1;
 constexpr int kBadInput = 2;
 
-SubscriptionStart start_of(const Start& start) {
-  switch (start.from) {
-    case Start::From::kEarliest:
-      return {"earliest", {}};
-    case Start::From::kLatest:
-      return {"latest", {}};
-    case Start::From::kTime:
-      return {"time", start.time};
-  }
-  return {};
-}
-
-/// One link a sidecar, with the node's streams of it.
-Result<std::vector<SidecarLink>> links_of(const Topology& topology, const Node& node) {
-  std::map<std::string, SidecarLink> links;
-  for (const Interest& interest : node.subscribes) {
-    const Sidecar* owner = topology.owner_of(interest.stream);
-    const auto endpoints = endpoints_for(topology, node.host, *owner);
-    if (!endpoints) return fail(endpoints.error());
-    SidecarLink& link = links[owner->name];
-    link.control = endpoints->control;
-    link.broadcast = endpoints->broadcast;
-    link.streams.emplace_back(interest.stream, start_of(interest.start));
-  }
-  std::vector<SidecarLink> all;
-  for (auto& [name, link] : links) all.push_back(std::move(link));
-  return all;
-}
-
 Result<void> run(const Topology& topology, const Node& node, StopSignals& signals) {
-  const std::string folder = state_folder(topology, node.name);
-  const auto lock = StateLock::take(folder);
+  auto options = consumer_options(topology, node.name);
+  if (!options) return fail(options.error());
+  const auto lock = StateLock::take(options->state_dir);
   if (!lock) return fail(lock.error());
-  auto links = links_of(topology, node);
-  if (!links) return fail(links.error());
-  SourcingHandler handler;
   QueryServer* server = nullptr;
-  auto consumer = Consumer::open(
-      {node.name, folder, std::move(*links), [&server] { server->on_progress(); }}, handler);
+  options->on_progress = [&server] { server->on_progress(); };
+  SourcingHandler handler;
+  auto consumer = Consumer::open(std::move(*options), handler);
   if (!consumer) return fail(consumer.error());
-  QueryServer queries({node.name, node_endpoints(topology, node).query,
-                       topology.alerts.beacon_silent, topology.alerts.producer_silent},
+  QueryServer queries({node_endpoints(topology, node).query, topology.alerts.beacon_silent,
+                       topology.alerts.producer_silent},
                       **consumer);
   server = &queries;
   if (auto bound = queries.bind(); !bound) return bound;

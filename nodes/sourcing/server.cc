@@ -6,7 +6,6 @@
 #include <array>
 
 #include "common/base/limits.h"
-#include "common/client/node_control.h"
 
 namespace forebay {
 namespace {
@@ -78,12 +77,7 @@ void QueryServer::take_queries() {
       reply(route, encode_error({"bad_query", "a query is one frame", ""}, {}));
       continue;
     }
-    const std::string_view bytes = frames->back().view();
-    if (is_node_request(bytes)) {
-      reply(route, answer_node_request(consumer_, options_.name, bytes));
-    } else {
-      on_query({route, std::string(bytes), MonoTime{}}, true);
-    }
+    on_query({route, std::string(frames->back().view()), MonoTime{}}, true);
   }
 }
 

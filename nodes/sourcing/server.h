@@ -1,6 +1,5 @@
 // Answers queries over a ROUTER socket from the consumer's view: waits for `at_least`, chooses the
-// view, fills in `as_of`, and passes operators' requests on. One thread; each answer comes from one
-// read transaction.
+// view, fills in `as_of`. One thread; each answer comes from one read transaction.
 #pragma once
 
 #include <deque>
@@ -19,7 +18,6 @@ namespace forebay {
 class QueryServer {
  public:
   struct Options {
-    std::string name;      // of the node
     std::string endpoint;  // to bind
     Nanoseconds beacon_silent;
     Nanoseconds producer_silent;

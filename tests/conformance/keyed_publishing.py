@@ -1,6 +1,7 @@
 """`value.added` events for forebay-test-consumer, and tests that begin with sidecars, a publisher and a consumer."""
 
 import datetime
+import itertools
 import json
 import random
 import unittest
@@ -20,6 +21,15 @@ streams = { a = %s, b = {} }
 [sidecars.right]
 host = "a"
 streams = { c = {} }
+[nodes.keyed]
+kind = "service"
+host = "a"
+subscribes = ["a", "b", "c"]
+[nodes.recorder]
+kind = "service"
+host = "a"
+subscribes = ["a"]
+replay = true
 """
 SIDECAR_OF = {"a": "left", "b": "left", "c": "right"}
 
@@ -39,6 +49,7 @@ class KeyedTest(unittest.TestCase):
         self.addCleanup(self._end)
         self.sidecars = {name: self.installation.start_sidecar(name) for name in ("left", "right")}
         self.clients, self.publishers = {}, {}
+        self.verbs = itertools.count()  # a log of its own for each
 
     def _end(self):
         for client in self.clients.values():
@@ -56,6 +67,11 @@ class KeyedTest(unittest.TestCase):
         consumer = KeyedConsumer(self.installation, links, name)
         consumer.start()
         return consumer
+
+    def verb(self, *words):
+        """Runs a verb to its end: exit code, stdout, stderr."""
+        process = self.installation.forebay(*map(str, words), log=f"verb-{next(self.verbs)}")
+        return process.wait(60), process.output(), process.errors()
 
     def client(self, stream):
         sidecar = SIDECAR_OF[stream]

@@ -98,14 +98,15 @@ def includes_go_one_way(path, text):
     if own is None:
         yield 1, "source outside the folders of the tree (CONTRIBUTING.md names them)"
         return
-    # A node kind knows itself, no other kind.
+    # A node kind knows itself and what all kinds share, no other kind.
     self_folder = "/".join(path.split("/")[:2]) if own == "nodes" else own
+    shared = ["nodes/wiring"] if own == "nodes" else []
     for number, quoted, header in includes(text):
         if not quoted:
             continue
         if not header.startswith(tuple(folder + "/" for folder in INSIDE)):
             yield number, f'"{header}" is not a path from the root of the tree'
-        elif not under(header, [self_folder, *MAY_INCLUDE[own]]):
+        elif not under(header, [self_folder, *shared, *MAY_INCLUDE[own]]):
             yield number, f"{self_folder} does not include {header.rsplit('/', 1)[0]}"
 
 
@@ -208,6 +209,15 @@ def links_resolve(root, texts):
                         yield path, number, f"link to {target}, which does not exist"
 
 
+def readme_shows_the_examples(texts):
+    """Rule over the whole tree: what README.md shows of C++ stands like that in examples/hello."""
+    examples = [text for path, text in texts.items() if path.startswith("examples/hello/")]
+    readme = texts.get("README.md", "")
+    for block in re.finditer(r"^```cpp\n(.*?)^```$", readme, flags=re.S | re.M):
+        if not any(block.group(1) in text for text in examples):
+            yield "README.md", readme.count("\n", 0, block.start()) + 1, "shows code that is not in examples/hello"
+
+
 def check(root, paths):
     """All breaches in the named files of the tree at root, as (path, line, message), in order."""
     texts = {}
@@ -224,7 +234,8 @@ def check(root, paths):
         for rule in RULES
         for number, message in rule(path, text)
     ]
-    return sorted([*found, *toml_has_one_home(texts), *links_resolve(root, texts)])
+    over_all = [*toml_has_one_home(texts), *links_resolve(root, texts), *readme_shows_the_examples(texts)]
+    return sorted([*found, *over_all])
 
 
 def main():

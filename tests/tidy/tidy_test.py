@@ -127,6 +127,13 @@ class TidyTest(unittest.TestCase):
         self.assert_clean("docs/a.md", "[a](protocol.md), `[b](none.md)`\n```\n[c](none.md)\n```\n")
         self.assert_breach("docs/a.md", "[a](docs/protocol.md)\n", 1, "does not exist")
 
+    def test_the_readme_shows_code_that_is_built(self):
+        (self.root / "examples/hello").mkdir(parents=True)
+        (self.root / "examples/hello/a.cc").write_text("#include <x>\nint main() {\n}\n")
+        (self.root / "README.md").write_text("text\n```cpp\nint main() {\n}\n```\n")
+        self.assertEqual(tidy.check(self.root, ["README.md", "examples/hello/a.cc"]), [])
+        self.assert_breach("README.md", "text\n```cpp\nint other() {\n}\n```\n", 2, "not in examples/hello")
+
     def test_binary_files_are_left_alone(self):
         (self.root / "a.bin").write_bytes(b"\xff\xfe \n")
         self.assertEqual(tidy.check(self.root, ["a.bin"]), [])

@@ -17,18 +17,19 @@ from forebay_test.waiting import wait_until
 class KeyedConsumer:
     """`links`: by sidecar, the start of each of its streams (earliest, latest, or an RFC 3339 time)."""
 
-    def __init__(self, installation, links, name="keyed"):
+    def __init__(self, installation, links, name="keyed", options=()):
         self._installation, self.name = installation, name
         self.state = installation.folder / "state" / name
         self._links = [
             ",".join([str(installation.folder / "state" / sidecar), *(f"{stream}={start}" for stream, start in streams.items())])
             for sidecar, streams in links.items()
         ]
+        self._options = options
         self.process = None
 
     def start(self):
         program = self._installation.program("forebay-test-consumer")
-        self.process = self._installation.start([program, "--name", self.name, "--state", self.state, *self._links], self.name)
+        self.process = self._installation.start([program, "--name", self.name, "--state", self.state, *self._options, *self._links], self.name)
         return self.process
 
     def restart(self):
@@ -36,21 +37,26 @@ class KeyedConsumer:
         return self.start()
 
     def ask(self, op, seconds=20.0, **fields):
-        """Its answer to a node control request; on a connection of its own, so that a restart loses none."""
+        """Its answer to what operators may ask."""
+        return self._exchange("control.sock", {"op": op, **fields}, seconds)
+
+    def dump(self, view="", seconds=20.0):
+        """What a view holds."""
+        return self._exchange("test.sock", {"view": view}, seconds)
+
+    def _exchange(self, socket_name, request, seconds):
+        """On a connection of its own, so that a restart loses none."""
         deadline = time.monotonic() + seconds
         with zmq.Context() as context:
             while True:
                 with context.socket(zmq.DEALER) as socket:
                     socket.linger = 0
-                    socket.connect(f"ipc://{self.state}/node.sock")
-                    socket.send(msgpack.packb({"op": op, **fields}))
+                    socket.connect(f"ipc://{self.state}/{socket_name}")
+                    socket.send(msgpack.packb(request))
                     if socket.poll(2000):
                         return msgpack.unpackb(socket.recv())
                 if time.monotonic() > deadline:
-                    raise AssertionError(f"{self.name} does not answer {op}")
-
-    def dump(self, view=""):
-        return self.ask("dump", view=view)
+                    raise AssertionError(f"{self.name} does not answer {request}")
 
     def stream(self, stream):
         """What it says of a subscription, its state among it."""

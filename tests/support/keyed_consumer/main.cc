@@ -1,18 +1,19 @@
 // forebay-test-consumer: the smallest consumer with a view whose every record an oracle can fold
 // for itself. Of each `value.added` {key, delta} it keeps sum, count and last sequence by stream
 // and key; data with a `refuse` text is refused with it; gaps are kept in a table of the view, so
-// that a test sees what the handler was told. Beside the node control ops it answers {op: dump,
-// view}.
+// that a test sees what the handler was told. Operators ask it at control.sock, the test at
+// test.sock: {view} is answered by that view, dumped. With --record it keeps no view, and writes each
+// event into a file.
 #include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
 #include <array>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "common/base/limits.h"
 #include "common/base/logging.h"
 #include "common/client/consumer.h"
-#include "common/client/node_control.h"
 #include "common/event/json_value.h"
 #include "common/service/signals.h"
 #include "common/service/state_lock.h"
@@ -53,6 +54,27 @@ class KeyedHandler final : public Handler {
   }
 };
 
+/// Keeps no view: writes a line of each event, as it comes, and whether it was replayed.
+class RecordingHandler final : public Handler {
+ public:
+  explicit RecordingHandler(const std::string& path) : file_(path, std::ios::app) {}
+  std::vector<std::string> tables() const override { return {}; }
+
+  Result<void> apply(const EventView& event, const EventContext& context, ViewWriter&) override {
+    const auto data = json_from_msgpack(event.data);
+    if (!data) return fail(data.error());
+    if (data->contains("refuse"))
+      return fail(ErrorCode::kBadInput, (*data)["refuse"].get<std::string>());
+    file_ << context.stream << ' ' << context.sequence.value << ' ' << unix_ns(context.commit_time)
+          << ' ' << event.type << ' ' << data->value("key", "") << ' '
+          << (context.replayed ? "replayed" : "live") << std::endl;
+    return {};
+  }
+
+ private:
+  std::ofstream file_;
+};
+
 Json entries(const ReadTransaction& read, Table table) {
   Json all = Json::object();
   read.for_each(table, "", [&](std::string_view key, std::string_view value) {
@@ -87,14 +109,13 @@ Json dump_of(const Consumer& consumer, const std::string& name) {
           {"streams", std::move(streams)}};
 }
 
-std::string answer(Consumer& consumer, const std::string& name, std::string_view request) {
+std::string answer(const Consumer& consumer, std::string_view request) {
   const auto json = json_from_msgpack(request);
-  if (json && json->is_object() && json->value("op", Json()) == "dump")
-    return msgpack_from_json(dump_of(consumer, json->value("view", ""))).value_or("");
-  return answer_node_request(consumer, name, request);
+  if (!json || !json->is_object()) return {};
+  return msgpack_from_json(dump_of(consumer, json->value("view", ""))).value_or("");
 }
 
-Result<void> serve(Consumer& consumer, const std::string& name, const std::string& endpoint) {
+Result<void> serve(Consumer& consumer, const std::string& endpoint) {
   StopSignals signals;
   Context context;
   Socket router(context, SocketKind::kRouter, limits::kControlHighWaterMessages);
@@ -109,7 +130,7 @@ Result<void> serve(Consumer& consumer, const std::string& name, const std::strin
     if (auto failure = consumer.failure()) return fail(*failure);
     while (auto frames = router.receive()) {
       if (frames->size() != 2) continue;
-      const std::string reply = answer(consumer, name, frames->back().view());
+      const std::string reply = answer(consumer, frames->back().view());
       std::array<Message, 2> both{std::move(frames->front()), Message(std::string_view(reply))};
       static_cast<void>(router.send(both));
     }
@@ -119,7 +140,7 @@ Result<void> serve(Consumer& consumer, const std::string& name, const std::strin
 }
 
 Result<void> run(const std::string& name, const std::string& state,
-                 const std::vector<std::string>& link_texts) {
+                 const std::vector<std::string>& link_texts, const std::string& record) {
   const auto lock = StateLock::take(state);
   if (!lock) return fail(lock.error());
   std::vector<SidecarLink> links;
@@ -136,24 +157,33 @@ Result<void> run(const std::string& name, const std::string& state,
     }
     links.push_back(std::move(link));
   }
-  KeyedHandler handler;
-  auto consumer = Consumer::open({name, state, std::move(links), {}}, handler);
+  KeyedHandler keyed;
+  RecordingHandler recording(record);
+  const bool records = !record.empty();
+  auto consumer = Consumer::open({.name = name,
+                                  .state_dir = state,
+                                  .links = std::move(links),
+                                  .control = "ipc://" + state + "/control.sock",
+                                  .takes_replays = records},
+                                 records ? static_cast<Handler&>(recording) : keyed);
   if (!consumer) return fail(consumer.error());
-  return serve(**consumer, name, "ipc://" + state + "/node.sock");
+  return serve(**consumer, "ipc://" + state + "/test.sock");
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   CLI::App app("A consumer for tests, with a view of sums by key.", "forebay-test-consumer");
-  std::string name, state;
+  std::string name, state, record;
   std::vector<std::string> links;
   app.add_option("--name", name)->required();
-  app.add_option("--state", state, "its folder; node.sock is bound there")->required();
+  app.add_option("--state", state, "its folder; control.sock and test.sock are bound there")
+      ->required();
+  app.add_option("--record", record, "keep no view; append a line of each event to this file");
   app.add_option("LINK", links, "SIDECAR_FOLDER,stream=start,…")->required();
   CLI11_PARSE(app, argc, argv);
   set_up_logging(name);
-  if (const auto done = run(name, state, links); !done) {
+  if (const auto done = run(name, state, links, record); !done) {
     spdlog::critical("{}", done.error().message);
     return 1;
   }

@@ -90,8 +90,10 @@ TEST_CASE("AddingAtTheEndMovesNobody") {
   CHECK(bind_endpoints(after, *after.sidecar("third")).control.back() == "tcp://127.0.0.1:7404");
 }
 
-TEST_CASE("OnlyASourcingNodeHasAQuerySocket") {
+TEST_CASE("WhoSubscribesHasAControlSocketAndOnlyASourcingNodeAQuerySocket") {
   const Topology topology = parsed(kTwoHosts);
+  CHECK(node_endpoints(topology, *topology.node("sourcing-1")).control ==
+        "ipc:///run/t/sourcing-1/control.sock");
   CHECK(node_endpoints(topology, *topology.node("sourcing-1")).query ==
         "ipc:///run/t/sourcing-1/query.sock");
   CHECK(node_endpoints(topology, *topology.node("local")).query == "");

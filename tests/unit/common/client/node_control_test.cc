@@ -21,18 +21,18 @@ class NoHandler final : public Handler {
 class NodeControlTest {
  public:
   NodeControlTest() {
-    consumer_ = Consumer::open({"node",
-                                dir_.path().string(),
-                                {{"ipc://" + (dir_ / "control"),
-                                  "ipc://" + (dir_ / "broadcast"),
-                                  {{"a", SubscriptionStart{}}}}},
-                                {}},
+    consumer_ = Consumer::open({.name = "node",
+                                .state_dir = dir_.path().string(),
+                                .links = {{"ipc://" + (dir_ / "sidecar"),
+                                           "ipc://" + (dir_ / "broadcast"),
+                                           {{"a", SubscriptionStart{}}}}},
+                                .control = "ipc://" + (dir_ / "control")},
                                handler_)
                     .value();
     consumer_->start();
   }
   Json ask(const Json& request) {
-    return *json_from_msgpack(answer_node_request(*consumer_, "node", *msgpack_from_json(request)));
+    return *json_from_msgpack(answer_node_request(*consumer_, *msgpack_from_json(request)));
   }
   std::string code(const Json& request) { return ask(request)["error"]["code"]; }
 
@@ -40,15 +40,6 @@ class NodeControlTest {
   NoHandler handler_;
   std::unique_ptr<Consumer> consumer_;
 };
-
-TEST_CASE("OnlyAMapThatBeginsWithOpIsANodeRequest") {
-  CHECK(is_node_request(*msgpack_from_json({{"op", "status"}})));
-  CHECK_FALSE(is_node_request(*msgpack_from_json({{"lines", Json::array()}, {"op", "status"}})));
-  CHECK_FALSE(is_node_request(*msgpack_from_json(Json::object())));
-  CHECK_FALSE(is_node_request(*msgpack_from_json("op")));
-  CHECK_FALSE(is_node_request(""));
-  CHECK_FALSE(is_node_request("\x81\xa2o"));
-}
 
 TEST_CASE_METHOD(NodeControlTest, "WhatCannotBeDoneIsAnErrorWithItsCode") {
   CHECK(code({{"op", "fly"}}) == "bad_input");
@@ -69,13 +60,49 @@ TEST_CASE_METHOD(NodeControlTest, "WhatCannotBeDoneIsAnErrorWithItsCode") {
 
 TEST_CASE_METHOD(NodeControlTest, "BytesThatAreNoRequestAreAnswered") {
   const auto raw = [&](const std::string& bytes) {
-    return (*json_from_msgpack(answer_node_request(*consumer_, "node", bytes)))["error"];
+    return (*json_from_msgpack(answer_node_request(*consumer_, bytes)))["error"];
   };
   CHECK(raw("")["code"] == "corruption");
   CHECK(raw("\x81\xa2op")["code"] == "corruption");
   CHECK(raw("\xc0")["code"] == "bad_input");
   CHECK(raw("\x81\xa2op\xc4\x01x")["code"] == "bad_input");
   CHECK(raw(std::string(limits::kControlBytesMax + 1, '\x90'))["code"] == "bad_input");
+}
+
+TEST_CASE_METHOD(NodeControlTest, "OperatorsAreAnsweredOverItsSocket") {
+  Context context;
+  Socket dealer(context, SocketKind::kDealer, 16);
+  REQUIRE(dealer.connect("ipc://" + (dir_ / "control")));
+  Poller poller;
+  poller.add(dealer);
+  const auto ask_over_it = [&](const std::string& request) {
+    static_cast<void>(dealer.send(Message(std::string_view(request))));
+    std::optional<Message> reply;
+    for (int i = 0; i < 100 && !(reply = dealer.receive_single()); ++i)
+      poller.wait(std::chrono::milliseconds(100));
+    REQUIRE(reply);
+    return *json_from_msgpack(reply->view());
+  };
+  CHECK(ask_over_it(*msgpack_from_json({{"op", "status"}}))["consumer"] == "node");
+  CHECK(ask_over_it("")["error"]["code"] == "corruption");
+  // Run on the consumer's own thread: nothing waits for itself.
+  CHECK(ask_over_it(*msgpack_from_json(
+            {{"op", "reset"}, {"stream", "a"}, {"mode", "adopt"}}))["error"]["code"] ==
+        "bad_input");
+}
+
+TEST_CASE_METHOD(NodeControlTest, "ANodeThatKeepsAViewTakesNoReplay") {
+  const std::string request = encode_replay({"a", WallTime{}, "\x80", {}});
+  const Json error = (*json_from_msgpack(answer_node_request(*consumer_, request)))["error"];
+  CHECK(error["code"] == "bad_input");
+  CHECK(error["message"].get<std::string>().find("takes no replays") != std::string::npos);
+}
+
+TEST_CASE_METHOD(NodeControlTest, "AHandlerThatKeepsAViewCannotBeOpenedForReplays") {
+  const auto opened = Consumer::open(
+      {.name = "other", .state_dir = dir_ / "other", .links = {}, .takes_replays = true}, handler_);
+  REQUIRE_FALSE(opened);
+  CHECK(opened.error().code == ErrorCode::kBadInput);
 }
 
 TEST_CASE_METHOD(NodeControlTest, "ANodeThatHasHeardNothingSaysSo") {

@@ -1,0 +1,155 @@
+#!/usr/bin/python3
+"""`query edd` as it is used from a shell: reads its own writes, asks views of the past, keeps the order of a file."""
+
+import datetime
+import itertools
+import json
+import pathlib
+import unittest
+
+from forebay_test import Installation
+
+STREAMS = ("catalog", "inventory", "fulfilment", "carriers")
+DEMO = pathlib.Path(__file__).resolve().parents[2] / "examples" / "demo"
+NODE = """
+[nodes.{}]
+kind = "sourcing"
+host = "a"
+subscribes = ["catalog", "inventory", "fulfilment", "carriers"]
+"""
+TOPOLOGY = (
+    """
+[topology]
+name = "query"
+[hosts.a]
+[sidecars.shop]
+host = "a"
+streams = { catalog = {}, inventory = {}, fulfilment = {}, carriers = {} }
+"""
+    + NODE.format("sourcing-1")
+    + NODE.format("sourcing-2")
+)
+# What the demo's first question asks.
+ORDER = ("--sku", "TENT-2P", "--to", "EU-W", "--at", "2026-03-02T10:00:00+01:00")
+
+
+class QueryEdd(unittest.TestCase):
+    def setUp(self):
+        self.logs = itertools.count()
+        self.installation = Installation(TOPOLOGY)
+        self.addCleanup(self.installation.__exit__, None)
+        self.installation.start_sidecar("shop")
+        node = [self.installation.program("forebay-sourcing"), "-t", self.installation.topology, "sourcing-1"]
+        self.node = self.installation.start(node, "sourcing")
+        self.tokens = {stream: self.publish(stream, (DEMO / f"{stream}.ndjson").read_text()) for stream in STREAMS}
+
+    def run_verb(self, *words):
+        """Exit code, stdout, stderr."""
+        process = self.installation.forebay(*map(str, words), log=f"verb-{next(self.logs)}")
+        return process.wait(60), process.output(), process.errors()
+
+    def publish(self, stream, text):
+        """The token of its end."""
+        path = self.installation.folder / f"events-{next(self.logs)}.ndjson"
+        path.write_text(text)
+        code, out, err = self.run_verb("publish", stream, path, "--json")
+        self.assertEqual(code, 0, err)
+        return json.loads(out)["token"]
+
+    def query(self, *words, code=0, node="sourcing-1"):
+        returned, out, err = self.run_verb("query", "edd", "--node", node, "--json", *words)
+        self.assertEqual(returned, code, out + err)
+        return json.loads(out) if out else err
+
+    def knowing_all(self):
+        return [word for stream in STREAMS for word in ("--at-least", f"{stream}={self.tokens[stream]}")]
+
+    def stock(self, fc, on_hand):
+        data = {"sku": "TENT-2P", "fc": fc, "on_hand": on_hand}
+        event = {"type": "stock.set", "subject": "TENT-2P", "data": data}
+        self.tokens["inventory"] = self.publish("inventory", json.dumps(event) + "\n")
+
+    def test_a_publisher_reads_its_own_writes(self):
+        self.assertTrue(self.query(*ORDER, *self.knowing_all())["edd"])
+        for fc in ("ams1", "ewr1", "lax1", "lon1"):
+            self.stock(fc, 0)
+        for round_ in range(10):
+            self.stock("ams1", round_ % 2)
+            answer = self.query(*ORDER, *self.knowing_all())
+            self.assertEqual(answer["fc"], "ams1" if round_ % 2 else None)
+            position = int(self.tokens["inventory"].split(":")[1])
+            self.assertGreaterEqual(answer["as_of"]["inventory"]["sequence"], position)
+
+    def test_what_has_not_come_in_time_is_a_timeout_and_what_cannot_come_diverged(self):
+        head = int(self.tokens["inventory"].split(":")[1])
+        error = self.query(*ORDER, "--at-least", f"inventory={head + 1}", "--timeout", "200ms", code=1)["error"]
+        self.assertEqual((error["code"], error["field"]), ("timeout", "at_least"))
+        self.query(*ORDER, *self.knowing_all())
+        other = "0123456789abcdef0123456789abcdef:1"
+        error = self.query(*ORDER, "--at-least", f"inventory={other}", code=1)["error"]
+        self.assertEqual((error["code"], error["field"]), ("diverged", "at_least.inventory"))
+        error = self.query(*ORDER, "--at-least", "prices=1", code=2)["error"]
+        self.assertEqual((error["code"], error["field"]), ("bad_query", "at_least.prices"))
+
+    def test_a_view_of_the_past_answers_as_it_was(self):
+        was = self.query(*ORDER, *self.knowing_all())
+        noon = datetime.datetime.now(datetime.timezone.utc).isoformat().replace("+00:00", "Z")
+        for fc in ("ams1", "ewr1", "lax1", "lon1"):
+            self.stock(fc, 0)
+        self.assertIsNone(self.query(*ORDER, *self.knowing_all())["edd"])
+        code, out, err = self.run_verb("rebuild", "sourcing-1", "--until", noon, "--view", "noon", "--json")
+        self.assertEqual(code, 0, err)
+        self.assertEqual(json.loads(out)["view"], "noon")
+        past = self.query(*ORDER, "--view", "noon")
+        for field in ("edd", "ship_date", "fc", "carrier", "boxes", "options", "excluded"):
+            self.assertEqual(past[field], was[field])
+        self.assertEqual({entry["state"] for entry in past["as_of"].values()}, {"VIEW"})
+        self.assertEqual(self.query(*ORDER, "--view", "evening", code=2)["error"]["field"], "view")
+        code, _, err = self.run_verb("rebuild", "sourcing-1")
+        self.assertEqual(code, 0, err)
+        self.assertIsNone(self.query(*ORDER, *self.knowing_all())["edd"])
+
+    def test_a_files_answers_keep_its_order_and_ids_whatever_they_are(self):
+        self.query(*ORDER, *self.knowing_all())
+        skus = ["TENT-2P", "NO-SUCH-THING", "TENT-2P"] * 100
+        questions = self.installation.folder / "questions.ndjson"
+        with questions.open("w") as file:
+            for number, sku in enumerate(skus):
+                question = {"id": number, "lines": [{"sku": sku, "quantity": 1}], "to_zone": "EU-W"}
+                file.write(json.dumps(question) + "\nno question\n")
+        code, out, err = self.run_verb("query", "edd", "--node", "sourcing-1", "--file", questions)
+        self.assertEqual(code, 2, err)
+        answers = [json.loads(line) for line in out.splitlines()]
+        self.assertEqual(len(answers), 2 * len(skus))
+        for number, (answer, refusal) in enumerate(zip(answers[::2], answers[1::2])):
+            self.assertEqual(answer["id"], number)
+            self.assertEqual("error" in answer, skus[number] == "NO-SUCH-THING")
+            self.assertEqual(refusal["error"]["code"], "bad_query")
+
+    def test_mistakes_are_told(self):
+        self.query(*ORDER, *self.knowing_all())
+        code, _, err = self.run_verb("query", "edd", *ORDER)
+        self.assertEqual(code, 2)
+        self.assertIn("several sourcing nodes; choose one with --node", err)
+        code, _, err = self.run_verb("query", "edd", *ORDER, "--node", "sourcing-3")
+        self.assertEqual(code, 2)
+        self.assertIn("there is no sourcing node 'sourcing-3'", err)
+        self.assertEqual(self.query("--sku", "NO-SUCH-THING", "--to", "EU-W", code=2)["error"]["code"], "unknown_sku")
+        code, _, err = self.run_verb("query", "edd", "--node", "sourcing-1", "--to", "EU-W")
+        self.assertEqual(code, 2)
+        self.assertIn("--sku", err)
+        code, _, err = self.run_verb("query", "edd", *ORDER, "--file", "-")
+        self.assertEqual(code, 2)
+        self.assertIn("excludes", err)
+
+    def test_a_node_that_is_down_is_told(self):
+        error = self.query(*ORDER, node="sourcing-2", code=1)["error"]
+        self.assertEqual(error["code"], "timeout")
+        self.assertIn("is it running?", error["message"])
+        self.query(*ORDER, *self.knowing_all())
+        self.node.kill()
+        self.assertEqual(self.query(*ORDER, code=1)["error"]["code"], "timeout")
+
+
+if __name__ == "__main__":
+    unittest.main()

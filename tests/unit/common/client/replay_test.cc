@@ -1,0 +1,91 @@
+#include "common/client/replay.h"
+
+#include <catch2/catch.hpp>
+#include <deque>
+
+#include "common/event/event_codec.h"
+#include "tests/support/temp_dir.h"
+
+namespace forebay {
+namespace {
+
+/// Keeps no view; remembers what it saw, and refuses what is called so.
+class SeeingHandler final : public Handler {
+ public:
+  std::vector<std::string> tables() const override { return {}; }
+  Result<void> apply(const EventView& event, const EventContext& context, ViewWriter&) override {
+    if (event.type == "refused") return fail(ErrorCode::kBadInput, "not this one");
+    seen.push_back(std::string(context.stream) + ' ' + std::to_string(context.sequence.value) +
+                   ' ' + std::string(event.type) + ' ' +
+                   std::to_string(unix_ns(context.commit_time)) +
+                   (context.replayed ? " replayed" : " live"));
+    return {};
+  }
+  std::vector<std::string> seen;
+};
+
+std::string encoded(const std::string& type) {
+  std::string bytes;
+  REQUIRE(encode_event(Event{.type = type}, wall_from_unix_ns(7), bytes));
+  return bytes;
+}
+
+class ReplayTest {
+ public:
+  ReplayOutcome replay(const std::string& bytes) {
+    const auto request = decode_replay(bytes);
+    REQUIRE(request);
+    return replay_events(handler_, *store_, *request);
+  }
+
+  test::TempDir dir_;
+  std::unique_ptr<Store> store_ = Store::open(dir_ / "store", {}).value();
+  SeeingHandler handler_;
+};
+
+TEST_CASE_METHOD(ReplayTest, "TheHandlerSeesReplayedEventsInOrderAndMarked") {
+  const std::string one = encoded("a"), two = encoded("b");
+  const std::string bytes = encode_replay(
+      {"orders", wall_from_unix_ns(12), "\x80", {{Sequence{4}, one}, {Sequence{9}, two}}});
+  CHECK(is_replay(bytes));
+  const ReplayOutcome outcome = replay(bytes);
+  CHECK(outcome.applied == 2);
+  CHECK(outcome.refused.empty());
+  CHECK(handler_.seen ==
+        std::vector<std::string>{"orders 4 a 12 replayed", "orders 9 b 12 replayed"});
+}
+
+TEST_CASE_METHOD(ReplayTest, "ARefusedEventIsNamedAndTheRestGoesOn") {
+  const std::string one = encoded("refused"), two = encoded("b");
+  const std::string broken = "\xc0";
+  const ReplayOutcome outcome =
+      replay(encode_replay({"orders",
+                            WallTime{},
+                            "\x80",
+                            {{Sequence{1}, one}, {Sequence{2}, broken}, {Sequence{3}, two}}}));
+  CHECK(outcome.applied == 1);
+  REQUIRE(outcome.refused.size() == 2);
+  CHECK(outcome.refused[0].sequence == Sequence{1});
+  CHECK(outcome.refused[0].reason == "not this one");
+  CHECK(outcome.refused[1].sequence == Sequence{2});
+}
+
+TEST_CASE_METHOD(ReplayTest, "EveryTruncationAndFlippedBitIsRefusedOrRead") {
+  const std::string event = encoded("a");
+  const std::string bytes = encode_replay({"orders", WallTime{}, "\x80", {{Sequence{1}, event}}});
+  for (std::size_t size = 0; size < bytes.size(); ++size) {
+    CHECK_FALSE(decode_replay(std::string_view(bytes).substr(0, size)));
+  }
+  for (std::size_t bit = 0; bit < bytes.size() * 8; ++bit) {
+    std::string damaged = bytes;
+    damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << bit % 8));
+    if (const auto request = decode_replay(damaged))
+      static_cast<void>(replay_events(handler_, *store_, *request));
+  }
+  CHECK_FALSE(decode_replay(bytes + "x"));
+  CHECK_FALSE(is_replay(""));
+  CHECK_FALSE(is_replay("\x81\xa2op\xa6status"));
+}
+
+}  // namespace
+}  // namespace forebay
