@@ -24,7 +24,7 @@ int list(const Globals& globals) {
   const auto topology = load(globals);
   if (!topology) return exit_with(topology.error());
   std::vector<std::vector<std::string>> rows{
-      {"consumer", "stream", "state", "cursor", "head", "lag", "lost", "failed", "age ms"}};
+      {"CONSUMER", "STREAM", "STATE", "CURSOR", "HEAD", "LAG", "LOST", "FAILED", "AGE MS"}};
   Json all = Json::array();
   int exit_code = kExitDone;
   for (const Node& node : topology->nodes) {

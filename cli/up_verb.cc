@@ -59,7 +59,7 @@ int up(const Globals& globals, UpRequest request) {
     if (!checked) return exit_with(checked.error());
   }
   notice("up: " + topology->name + ", " + std::to_string(children->size()) +
-         " processes; Ctrl-C stops them");
+         (children->size() == 1 ? " process" : " processes") + "; Ctrl-C stops all");
   const SystemClock clock;
   Supervisor supervisor(std::move(*children), clock,
                         [](const std::string& text) { notice("up: " + text); });
