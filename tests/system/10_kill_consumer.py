@@ -13,9 +13,14 @@ class KillConsumer(KeyedTest):
     def test_each_event_is_applied_once_over_kills_of_the_consumer(self):
         consumer = self.consumer()
         for _ in range(ROUNDS):
-            for stream in "abc":
-                self.send(stream, self.dice.randrange(200))
-            time.sleep(self.dice.uniform(0, 0.05))  # the moment of the kill
+            if self.dice.random() < 0.7:  # in the midst of applying; else while it starts and fetches
+                for stream in "abc":
+                    consumer.wait_state(stream, "LIVE")
+            end = time.monotonic() + self.dice.uniform(0, 0.1)  # the moment of the kill
+            while time.monotonic() < end:
+                for stream in "abc":
+                    self.send(stream, self.dice.randrange(1, 5))
+                    self.publishers[stream].work(0)
             consumer.restart()
         for publisher in self.publishers.values():
             publisher.flush(30)
