@@ -27,7 +27,7 @@ class SlowConsumer(KeyedTest):
         wait_until(lambda: self.reported("a")["heard_ms"] > 1500, "the sidecar sees that it is silent")
         consumer.process.signal(signal.SIGCONT)
         self.assert_folded(consumer)
-        # Generous for a busy machine; were publishers held up by it, they would not have ended at all.
+        # Generous for a busy machine; held up by it, they would have waited until its connection is given up.
         self.assertLess(beside, 3 * alone + 2)
         wait_until(lambda: self.reported("a")["lag"] == 0 and self.reported("a")["state"] == "LIVE", "reported LIVE")
 
