@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/progress.h"
+#include "cli/verb.h"
 #include "common/base/limits.h"
 #include "common/base/mailbox.h"
 #include "topology/endpoints.h"
@@ -81,15 +82,32 @@ Result<std::uint64_t> NodeClient::build_view(const std::string& view,
       ask({{"op", "build"}, {"view", view}, {"from", sequences(from)}, {"until", sequences(until)}},
           limits::kCommandTimeout);
   if (!started) return fail(started.error());
+  const std::string build = started->value("build", "");
   Progress bar;
   Mailbox<char> never;
   Poller pause;
   pause.add(never.descriptor());
+  std::uint64_t held_at = 0;
+  auto moved = Steady::now();
+  bool told = false;
   while (true) {
     const auto progress = ask({{"op", "progress"}}, limits::kCommandTimeout);
     if (!progress) return fail(progress.error());
+    if (progress->value("build", "") != build) {
+      return fail(ErrorCode::kUnavailable,
+                  name_ + " restarted meanwhile, and the view was not built: try again");
+    }
     const auto applied = progress->value("applied", std::uint64_t{0});
-    bar.show(applied, progress->value("total", std::uint64_t{0}), applied);
+    const auto total = progress->value("total", std::uint64_t{0});
+    bar.show(applied, total, applied);
+    if (applied != held_at) {
+      held_at = applied;
+      moved = Steady::now();
+    } else if (!told && Steady::now() - moved > limits::kRequestTimeout) {
+      told = true;
+      notice(name_ + " has " + std::to_string(applied) + " of " + std::to_string(total) +
+             " sequences, and waits: are all sidecars running? (It goes on without this command.)");
+    }
     if (!progress->value("running", false)) {
       if (const auto error = progress->find("error"); error != progress->end()) {
         return fail(error_code_from(error->value("code", "")), error->value("message", ""));

@@ -325,6 +325,21 @@ class Feed(CliTest):
         self.assertTrue(first.running())
         self.assertIn("in use by another process", second.errors())
 
+    def test_output_that_does_not_arrive_is_told(self):
+        self.publish(line(1))
+        for words in (["topology", "show"], ["status", "--json"], ["tail", "events"], ["--help"]):
+            with self.subTest(words=words), open("/dev/full", "w") as full:
+                done = subprocess.run(
+                    [str(self.installation.program("forebay")), *words],
+                    stdout=full,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                    timeout=30,
+                    env=dict(os.environ, FOREBAY_TOPOLOGY=str(self.installation.topology)),
+                )
+                self.assertEqual(done.returncode, 1)
+                self.assertIn("cannot write to stdout", done.stderr)
+
 
 if __name__ == "__main__":
     unittest.main()
