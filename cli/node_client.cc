@@ -40,9 +40,14 @@ Result<std::unique_ptr<NodeClient>> NodeClient::connect(const Topology& topology
                                                         const Node& node) {
   std::unique_ptr<NodeClient> client(
       new NodeClient(node.name, node_endpoints(topology, node).control));
-  if (auto connected = client->dealer_.connect(client->endpoint_); !connected)
-    return fail(connected.error());
+  if (auto opened = client->open(); !opened) return fail(opened.error());
   return client;
+}
+
+/// A new socket: what was asked over the one before, and its answers, go with that.
+Result<void> NodeClient::open() {
+  dealer_.emplace(context_, SocketKind::kDealer, limits::kNodeControlHighWaterMessages);
+  return dealer_->connect(endpoint_);
 }
 
 Result<Json> NodeClient::ask(const Json& request, milliseconds timeout) {
@@ -52,12 +57,12 @@ Result<Json> NodeClient::ask(const Json& request, milliseconds timeout) {
 }
 
 Result<Json> NodeClient::exchange(std::string_view request, milliseconds timeout) {
-  static_cast<void>(dealer_.send(Message(request)));
+  static_cast<void>(dealer_->send(Message(request)));
   Poller poller;
-  poller.add(dealer_);
+  poller.add(*dealer_);
   const auto deadline = Steady::now() + timeout;
   std::optional<Message> reply;
-  while (!(reply = dealer_.receive_single())) {
+  while (!(reply = dealer_->receive_single())) {
     const auto left = std::chrono::ceil<milliseconds>(deadline - Steady::now());
     if (left <= milliseconds(0)) {
       return fail(ErrorCode::kTimeout,
@@ -91,7 +96,7 @@ Result<std::uint64_t> NodeClient::build_view(const std::string& view,
   auto moved = Steady::now();
   bool told = false;
   while (true) {
-    const auto progress = ask({{"op", "progress"}}, limits::kCommandTimeout);
+    const auto progress = this->progress();
     if (!progress) return fail(progress.error());
     if (progress->value("build", "") != build) {
       return fail(ErrorCode::kUnavailable,
@@ -115,6 +120,17 @@ Result<std::uint64_t> NodeClient::build_view(const std::string& view,
       return applied;
     }
     pause.wait(limits::kProgressInterval);
+  }
+}
+
+/// Asked again if there is no answer: a node that restarts takes the request with it.
+Result<Json> NodeClient::progress() {
+  const auto deadline = Steady::now() + limits::kCommandTimeout;
+  while (true) {
+    auto progress = ask({{"op", "progress"}}, limits::kFetchTimeout);
+    if (progress || progress.error().code != ErrorCode::kTimeout || Steady::now() >= deadline)
+      return progress;
+    if (auto opened = open(); !opened) return fail(opened.error());
   }
 }
 
