@@ -151,6 +151,7 @@ int ask_file(QueryClient& client, const QueryOptions& options) {
     const auto reading = (*source)->next();
     if (!reading) return exit_with(reading.error());
     if (std::holds_alternative<LineSource::End>(*reading)) break;
+    if (std::holds_alternative<LineSource::MoreToRead>(*reading)) continue;
     if (std::holds_alternative<LineSource::NothingYet>(*reading)) {
       // Somebody types, or waits for our answer before the next question.
       while (!client.idle()) print_next();

@@ -35,9 +35,10 @@ class LineSource {
     bool too_long = false;    // then `text` is only its beginning
     std::uint64_t bytes = 0;  // of the whole line, without its newline
   };
+  struct MoreToRead {};  // limits::kLineStepBytes went by without a newline: call again
   struct NothingYet {};  // a followed file or a pipe may bring more: wait
   struct End {};
-  using Reading = std::variant<Line, NothingYet, End>;
+  using Reading = std::variant<Line, MoreToRead, NothingYet, End>;
 
   /// `path` "-" is stdin. `follow`: the end of the file is not the end. kNotFound, or kBadInput for
   /// something that is not a file.
@@ -58,7 +59,8 @@ class LineSource {
   /// kBadInput if the file has no line that ends there. Files only.
   [[nodiscard]] Result<void> resume(std::uint64_t offset);
 
-  /// The next line. kIo; kBadInput if a followed file was truncated or replaced.
+  /// The next line. It returns after a bounded amount of bytes, so that its caller sees signals
+  /// also while a line never ends. kIo; kBadInput if a followed file was truncated or replaced.
   [[nodiscard]] Result<Reading> next();
 
   /// Until there may be more, `wake` is readable, or the time is over.

@@ -132,6 +132,20 @@ class PublishAndTail(CliTest):
         self.assertEqual((outcome["events"], outcome["bad"]), (3, 2))
         self.assertEqual(self.numbers(), [0, 1, 2])
 
+    def test_a_line_without_end_is_stopped_by_a_signal(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with open("/dev/zero", "rb") as zeros:
+                verb = self.installation.forebay("publish", "events", stdin=zeros, log=f"endless-{number}")
+            wait_until(lambda verb=verb: self.bytes_read(verb) > 8 << 20, "it reads the line")
+            verb.signal(number)
+            self.assertEqual(verb.wait(), 1, verb.errors())
+            self.assertIn("stopped before the end", verb.errors())
+
+    @staticmethod
+    def bytes_read(process):
+        with open(f"/proc/{process.pid}/io", encoding="ascii") as figures:
+            return next(int(figure.split()[1]) for figure in figures if figure.startswith("rchar:"))
+
     def test_tail_from_a_sequence_a_token_a_time_and_the_end(self):
         token = self.publish(line(0) + line(1))["token"]
         self.publish(line(2))
