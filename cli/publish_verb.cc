@@ -52,13 +52,20 @@ Result<std::uint64_t> fingerprint_of(const LineSource& source, const std::string
   return found->value_or(0);
 }
 
-Result<Acknowledgement> registered(Publisher& publisher, const std::string& control) {
-  const auto answer = publisher.wait_registered(limits::kRequestTimeout);
-  if (!answer && answer.error().code == ErrorCode::kTimeout) {
+/// The answer to the registration; nullopt if a stop signal came before it.
+Result<std::optional<Acknowledgement>> registered(Publisher& publisher, const std::string& control,
+                                                  StopSignals& signals) {
+  const auto deadline = Steady::now() + limits::kRequestTimeout;
+  while (true) {
+    const auto answer = publisher.wait_registered(kPatience);
+    if (answer) return *answer;
+    if (auto failure = publisher.failure()) return fail(*failure);
+    if (signals.arrived()) return std::nullopt;
+    if (Steady::now() < deadline) continue;
+    if (answer.error().code != ErrorCode::kTimeout) return fail(answer.error());
     return fail(ErrorCode::kTimeout,
                 "no answer from the sidecar at " + control + "; is it running?");
   }
-  return answer;
 }
 
 /// Publishes everything and waits until it is on disk; a stop signal ends it early.
@@ -154,10 +161,14 @@ int publish(const Globals& globals, const PublishOptions& options) {
                                        .fingerprint = options.name.empty() ? 0 : *fingerprint,
                                        .source = options.name.empty() ? "" : "/" + options.name});
   if (!publisher) return exit_with(publisher.error());
-  const auto start = registered(**publisher, endpoints->control);
+  const auto start = registered(**publisher, endpoints->control, signals);
   if (!start) return exit_with(start.error());
+  if (!*start) {
+    notice("stopped before anything was published");
+    return kExitFailed;
+  }
   if (!(*source)->is_stdin()) {
-    if (auto resumed = (*source)->resume(start->position.value); !resumed) {
+    if (auto resumed = (*source)->resume((*start)->position.value); !resumed) {
       return exit_with(resumed.error());
     }
   }

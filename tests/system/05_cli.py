@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 import unittest
 
 from forebay_test import Installation, wait_until
@@ -131,6 +132,21 @@ class PublishAndTail(CliTest):
         outcome = self.publish("", path, code=2)
         self.assertEqual((outcome["events"], outcome["bad"]), (3, 2))
         self.assertEqual(self.numbers(), [0, 1, 2])
+
+    def test_a_signal_ends_the_wait_for_the_registration(self):
+        verb = self.installation.forebay("publish", "others", log="unanswered")
+        wait_until(lambda: self.blocks_sigint(verb), "it looks at signals")
+        begin = time.monotonic()
+        verb.signal(signal.SIGINT)
+        self.assertEqual(verb.wait(), 1)
+        self.assertLess(time.monotonic() - begin, 4, "the wait itself is of 5 s")
+        self.assertIn("stopped before anything was published", verb.errors())
+
+    @staticmethod
+    def blocks_sigint(process):
+        with open(f"/proc/{process.pid}/status", encoding="ascii") as figures:
+            blocked = next(int(figure.split()[1], 16) for figure in figures if figure.startswith("SigBlk:"))
+        return blocked & 1 << signal.SIGINT - 1
 
     def test_a_line_without_end_is_stopped_by_a_signal(self):
         for number in (signal.SIGINT, signal.SIGTERM):
