@@ -70,7 +70,7 @@ Result<std::optional<Acknowledgement>> registered(Publisher& publisher, const st
 
 /// Publishes everything and waits until it is on disk; a stop signal ends it early.
 Result<bool> pump(LineSource& source, Publisher& publisher, LinePublisher& lines,
-                  StopSignals& signals) {
+                  StopSignals& signals, const std::string& control) {
   const std::uint64_t begin = source.offset();
   const std::uint64_t total = source.size() - std::min(begin, source.size());
   Progress progress;
@@ -88,7 +88,7 @@ Result<bool> pump(LineSource& source, Publisher& publisher, LinePublisher& lines
     }
     if (told || Steady::now() - moved < limits::kRequestTimeout) return;
     told = true;
-    notice(why.message + " (waiting for it)");
+    notice(why.message + " (waiting for the sidecar at " + control + ")");
   };
   while (!stopped) {
     const auto step = lines.step(kPatience);
@@ -176,7 +176,7 @@ int publish(const Globals& globals, const PublishOptions& options) {
 
   Complaints complaints((*source)->path());
   LinePublisher lines(**source, **publisher, complaints);
-  const auto whole = pump(**source, **publisher, lines, signals);
+  const auto whole = pump(**source, **publisher, lines, signals, endpoints->control);
   const std::uint64_t unfinished = whole && *whole ? (*source)->unfinished() : 0;
   if (unfinished > 0) {
     std::fprintf(stderr, "%s:%llu: the last line has no newline: left alone\n",

@@ -133,6 +133,21 @@ class PublishAndTail(CliTest):
         self.assertEqual((outcome["events"], outcome["bad"]), (3, 2))
         self.assertEqual(self.numbers(), [0, 1, 2])
 
+    def test_a_sidecar_that_goes_meanwhile_is_named_and_waited_for(self):
+        read_end, write_end = os.pipe()
+        verb = self.installation.forebay("publish", "events", stdin=read_end, log="waiting")
+        os.close(read_end)
+        os.write(write_end, line(0).encode())
+        wait_until(lambda: self.numbers() == [0], "the first line")
+        self.sidecar.kill()
+        os.write(write_end, line(1).encode())
+        os.close(write_end)
+        wait_until(lambda: "waiting for the sidecar at" in verb.errors(), "it says that it waits", 20)
+        self.assertIn(self.installation.endpoint("events", "control"), verb.errors())
+        self.sidecar = self.installation.start_sidecar("events")
+        self.assertEqual(verb.wait(), 0, verb.errors())
+        self.assertEqual(self.numbers(), [0, 1])
+
     def test_a_signal_ends_the_wait_for_the_registration(self):
         verb = self.installation.forebay("publish", "others", log="unanswered")
         wait_until(lambda: self.blocks_sigint(verb), "it looks at signals")
