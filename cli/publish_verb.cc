@@ -128,7 +128,9 @@ void print_outcome(bool json, const Acknowledgement& acknowledged, std::uint64_t
     return;
   }
   if (already > 0) {
-    notice("the first " + std::to_string(already) + " lines were published before");
+    notice(already == 1 ? "the first line was dealt with by an earlier run"
+                        : "the first " + std::to_string(already) +
+                              " lines were dealt with by an earlier run");
   }
   std::printf("acknowledged %llu events", static_cast<unsigned long long>(acknowledged.events));
   if (acknowledged.first.value > 0) {

@@ -110,6 +110,13 @@ class PublishAndTail(CliTest):
         self.assertEqual(self.publish("", path, "--as", "wms")["events"], 0)
         self.assertEqual(self.numbers(), [0, 1, 2])
 
+    def test_what_an_earlier_run_dealt_with_need_not_have_been_published(self):
+        path = self.file("a.ndjson", line(0) + "nonsense\n" + line(1))
+        self.assertEqual(self.publish("", path, "--as", "wms", code=2)["bad"], 1)
+        code, _, err = self.run_verb("publish", "events", path, "--as", "wms")
+        self.assertEqual(code, 0, err)
+        self.assertIn("the first 3 lines were dealt with by an earlier run", err)
+
     def test_a_truncated_named_file_is_refused(self):
         path = self.file("a.ndjson", line(0) + line(1))
         self.publish("", path, "--as", "wms")
