@@ -181,7 +181,9 @@ int publish(const Globals& globals, const PublishOptions& options) {
   const auto whole = pump(**source, **publisher, lines, signals, endpoints->control);
   const std::uint64_t unfinished = whole && *whole ? (*source)->unfinished() : 0;
   if (unfinished > 0) {
-    std::fprintf(stderr, "%s:%llu: the last line has no newline: left alone\n",
+    std::fprintf(stderr,
+                 "%s:%llu: the last line has no newline: left alone (append one, or give the file "
+                 "as - on stdin)\n",
                  (*source)->path().c_str(),
                  static_cast<unsigned long long>((*source)->lines() + 1));
   }

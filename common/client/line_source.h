@@ -2,8 +2,9 @@
 // producer sequence of the event in it, so that a publisher resumes where the sidecar says it was.
 //
 // A line is complete with its newline. What follows the last newline of a file is left alone: it
-// may still be written on (`unfinished` tells how much it is). The end of stdin ends its last line.
-// A line of more than limits::kLineBytesMax is passed over in bounded memory.
+// may still be written on (`unfinished` tells how much it is; `take_unfinished` takes it). The end
+// of stdin ends its last line. A line of more than limits::kLineBytesMax is passed over in bounded
+// memory.
 //
 //   auto source = LineSource::open(path, follow);
 //   (*source)->resume(position);                    // after the registered one
@@ -62,6 +63,9 @@ class LineSource {
   /// The next line. It returns after a bounded amount of bytes, so that its caller sees signals
   /// also while a line never ends. kIo; kBadInput if a followed file was truncated or replaced.
   [[nodiscard]] Result<Reading> next();
+
+  /// At the end: what follows the last newline, for a caller to whom the file is whole as it is.
+  [[nodiscard]] std::optional<Line> take_unfinished() { return take_line(true); }
 
   /// Until there may be more, `wake` is readable, or the time is over.
   void wait(std::chrono::milliseconds timeout, int wake);

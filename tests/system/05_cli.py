@@ -131,6 +131,7 @@ class PublishAndTail(CliTest):
         self.assertEqual(code, 2)
         for place in (f"{path}:2: ", f"{path}:3: ", f"{path}:6: "):
             self.assertIn(place, err)
+        self.assertIn("left alone (append one, or give the file as - on stdin)", err)
         self.assertEqual(self.numbers(), [0, 1])
 
     def test_a_line_that_is_too_long_is_passed_over(self):

@@ -137,6 +137,16 @@ class QueryEdd(unittest.TestCase):
             self.assertEqual("error" in answer, skus[number] == "NO-SUCH-THING")
             self.assertEqual(refusal["error"]["code"], "bad_query")
 
+    def test_a_files_last_question_needs_no_newline(self):
+        self.query(*ORDER, *self.knowing_all())
+        questions = self.installation.folder / "questions.ndjson"
+        for last, expected in (("TENT-2P", 0), ("NO-SUCH-THING", 2)):
+            texts = [json.dumps({"id": sku, "lines": [{"sku": sku, "quantity": 1}], "to_zone": "EU-W"}) for sku in ("TENT-2P", last)]
+            questions.write_text("\n".join(texts))
+            code, out, err = self.run_verb("query", "edd", "--node", "sourcing-1", "--file", questions)
+            self.assertEqual((code, err), (expected, ""))
+            self.assertEqual([json.loads(line)["id"] for line in out.splitlines()], ["TENT-2P", last])
+
     def test_mistakes_are_told(self):
         self.query(*ORDER, *self.knowing_all())
         code, _, err = self.run_verb("query", "edd", *ORDER)

@@ -119,6 +119,19 @@ TEST_CASE("AnUnfinishedLastLineIsLeftAloneAndCounted") {
   CHECK(std::holds_alternative<LineSource::End>(*source->next()));
 }
 
+TEST_CASE("AnUnfinishedLastLineIsTakenIfAsked") {
+  const test::TempDir dir;
+  append(dir / "lines", "one\ntwo");
+  const auto source = open_source(dir / "lines", false);
+  CHECK(drain(*source).size() == 1);
+  const auto last = source->take_unfinished();
+  REQUIRE(last.has_value());
+  CHECK(last->text == "two");
+  CHECK(last->number == 2);
+  CHECK(source->unfinished() == 0);
+  CHECK_FALSE(source->take_unfinished().has_value());
+}
+
 TEST_CASE("TheFingerprintIsOfTheFirstLineAndStaysAsTheFileGrows") {
   const test::TempDir dir;
   append(dir / "lines", "fir");
