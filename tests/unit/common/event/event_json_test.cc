@@ -159,7 +159,7 @@ TEST_CASE("WhatIsNoEventIsRefusedByName") {
       {R"({"type":"a.b","x":9223372036854775808})", "\"x\" is not text, a 64-bit integer"},
       {R"({"type":"a.b","x":1e999})", "number out of range"},
       {R"({"type":"a.b","type":"c.d"})", "a key stands twice"},
-      {"{\"type\":\"a\xff\"}", "not JSON at byte"},
+      {"{\"type\":\"a\xff\"}", "not UTF-8 at byte 11"},
   }));
   INFO(part);
   CHECK(refusal(line).find(part) != std::string::npos);
