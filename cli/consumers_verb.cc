@@ -34,6 +34,8 @@ int list(const Globals& globals) {
     const auto status = (*client)->ask({{"op", "status"}}, limits::kStatusTimeout);
     if (!status) {
       exit_code = exit_with(status.error());
+      all.push_back({{"consumer", node.name}, {"error", status.error().message}});
+      rows.push_back({node.name, "-", "! does not answer"});
       continue;
     }
     all.push_back(*status);

@@ -1,10 +1,16 @@
 // The `forebay` program: its verbs, and nothing else.
 #include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <exception>
 
 #include "cli/verb.h"
+#include "common/base/logging.h"
 
-int main(int argc, char** argv) {
+namespace {
+
+int run(int argc, char** argv) {
   CLI::App app("Forebay: a durable event pipeline without a broker", "forebay");
   app.set_version_flag("--version", "forebay " FOREBAY_VERSION);
   app.require_subcommand(1);
@@ -36,4 +42,15 @@ int main(int argc, char** argv) {
     forebay::notice(error.what());
     return forebay::kExitFailed;
   }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  forebay::set_up_tool_logging("forebay");
+  const int code = run(argc, argv);
+  // A full disk, or nobody who reads: what was printed has to have arrived.
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+  forebay::notice(std::string("cannot write to stdout: ") + std::strerror(errno));
+  return forebay::kExitFailed;
 }

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/progress.h"
+#include "cli/verb.h"
 #include "common/base/limits.h"
 #include "common/base/mailbox.h"
 #include "topology/endpoints.h"
@@ -39,9 +40,14 @@ Result<std::unique_ptr<NodeClient>> NodeClient::connect(const Topology& topology
                                                         const Node& node) {
   std::unique_ptr<NodeClient> client(
       new NodeClient(node.name, node_endpoints(topology, node).control));
-  if (auto connected = client->dealer_.connect(client->endpoint_); !connected)
-    return fail(connected.error());
+  if (auto opened = client->open(); !opened) return fail(opened.error());
   return client;
+}
+
+/// A new socket: what was asked over the one before, and its answers, go with that.
+Result<void> NodeClient::open() {
+  dealer_.emplace(context_, SocketKind::kDealer, limits::kNodeControlHighWaterMessages);
+  return dealer_->connect(endpoint_);
 }
 
 Result<Json> NodeClient::ask(const Json& request, milliseconds timeout) {
@@ -51,12 +57,12 @@ Result<Json> NodeClient::ask(const Json& request, milliseconds timeout) {
 }
 
 Result<Json> NodeClient::exchange(std::string_view request, milliseconds timeout) {
-  static_cast<void>(dealer_.send(Message(request)));
+  static_cast<void>(dealer_->send(Message(request)));
   Poller poller;
-  poller.add(dealer_);
+  poller.add(*dealer_);
   const auto deadline = Steady::now() + timeout;
   std::optional<Message> reply;
-  while (!(reply = dealer_.receive_single())) {
+  while (!(reply = dealer_->receive_single())) {
     const auto left = std::chrono::ceil<milliseconds>(deadline - Steady::now());
     if (left <= milliseconds(0)) {
       return fail(ErrorCode::kTimeout,
@@ -81,15 +87,32 @@ Result<std::uint64_t> NodeClient::build_view(const std::string& view,
       ask({{"op", "build"}, {"view", view}, {"from", sequences(from)}, {"until", sequences(until)}},
           limits::kCommandTimeout);
   if (!started) return fail(started.error());
+  const std::string build = started->value("build", "");
   Progress bar;
   Mailbox<char> never;
   Poller pause;
   pause.add(never.descriptor());
+  std::uint64_t held_at = 0;
+  auto moved = Steady::now();
+  bool told = false;
   while (true) {
-    const auto progress = ask({{"op", "progress"}}, limits::kCommandTimeout);
+    const auto progress = this->progress();
     if (!progress) return fail(progress.error());
+    if (progress->value("build", "") != build) {
+      return fail(ErrorCode::kUnavailable,
+                  name_ + " restarted meanwhile, and the view was not built: try again");
+    }
     const auto applied = progress->value("applied", std::uint64_t{0});
-    bar.show(applied, progress->value("total", std::uint64_t{0}), applied);
+    const auto total = progress->value("total", std::uint64_t{0});
+    bar.show(applied, total, applied);
+    if (applied != held_at) {
+      held_at = applied;
+      moved = Steady::now();
+    } else if (!told && Steady::now() - moved > limits::kRequestTimeout) {
+      told = true;
+      notice(name_ + " has " + std::to_string(applied) + " of " + std::to_string(total) +
+             " sequences, and waits: are all sidecars running? (It goes on without this command.)");
+    }
     if (!progress->value("running", false)) {
       if (const auto error = progress->find("error"); error != progress->end()) {
         return fail(error_code_from(error->value("code", "")), error->value("message", ""));
@@ -97,6 +120,17 @@ Result<std::uint64_t> NodeClient::build_view(const std::string& view,
       return applied;
     }
     pause.wait(limits::kProgressInterval);
+  }
+}
+
+/// Asked again if there is no answer: a node that restarts takes the request with it.
+Result<Json> NodeClient::progress() {
+  const auto deadline = Steady::now() + limits::kCommandTimeout;
+  while (true) {
+    auto progress = ask({{"op", "progress"}}, limits::kFetchTimeout);
+    if (progress || progress.error().code != ErrorCode::kTimeout || Steady::now() >= deadline)
+      return progress;
+    if (auto opened = open(); !opened) return fail(opened.error());
   }
 }
 

@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 
 #include "common/base/ids.h"
@@ -47,12 +48,14 @@ class NodeClient {
  private:
   NodeClient(std::string name, std::string endpoint)
       : name_(std::move(name)), endpoint_(std::move(endpoint)) {}
+  [[nodiscard]] Result<void> open();
   [[nodiscard]] Result<Json> exchange(std::string_view request, std::chrono::milliseconds timeout);
+  [[nodiscard]] Result<Json> progress();
 
   std::string name_;
   std::string endpoint_;
   Context context_;
-  Socket dealer_{context_, SocketKind::kDealer, limits::kNodeControlHighWaterMessages};
+  std::optional<Socket> dealer_;
 };
 
 }  // namespace forebay

@@ -52,18 +52,25 @@ Result<std::uint64_t> fingerprint_of(const LineSource& source, const std::string
   return found->value_or(0);
 }
 
-Result<Acknowledgement> registered(Publisher& publisher, const std::string& control) {
-  const auto answer = publisher.wait_registered(limits::kRequestTimeout);
-  if (!answer && answer.error().code == ErrorCode::kTimeout) {
+/// The answer to the registration; nullopt if a stop signal came before it.
+Result<std::optional<Acknowledgement>> registered(Publisher& publisher, const std::string& control,
+                                                  StopSignals& signals) {
+  const auto deadline = Steady::now() + limits::kRequestTimeout;
+  while (true) {
+    const auto answer = publisher.wait_registered(kPatience);
+    if (answer) return *answer;
+    if (auto failure = publisher.failure()) return fail(*failure);
+    if (signals.arrived()) return std::nullopt;
+    if (Steady::now() < deadline) continue;
+    if (answer.error().code != ErrorCode::kTimeout) return fail(answer.error());
     return fail(ErrorCode::kTimeout,
                 "no answer from the sidecar at " + control + "; is it running?");
   }
-  return answer;
 }
 
 /// Publishes everything and waits until it is on disk; a stop signal ends it early.
 Result<bool> pump(LineSource& source, Publisher& publisher, LinePublisher& lines,
-                  StopSignals& signals) {
+                  StopSignals& signals, const std::string& control) {
   const std::uint64_t begin = source.offset();
   const std::uint64_t total = source.size() - std::min(begin, source.size());
   Progress progress;
@@ -81,7 +88,7 @@ Result<bool> pump(LineSource& source, Publisher& publisher, LinePublisher& lines
     }
     if (told || Steady::now() - moved < limits::kRequestTimeout) return;
     told = true;
-    notice(why.message + " (waiting for it)");
+    notice(why.message + " (waiting for the sidecar at " + control + ")");
   };
   while (!stopped) {
     const auto step = lines.step(kPatience);
@@ -121,7 +128,9 @@ void print_outcome(bool json, const Acknowledgement& acknowledged, std::uint64_t
     return;
   }
   if (already > 0) {
-    notice("the first " + std::to_string(already) + " lines were published before");
+    notice(already == 1 ? "the first line was dealt with by an earlier run"
+                        : "the first " + std::to_string(already) +
+                              " lines were dealt with by an earlier run");
   }
   std::printf("acknowledged %llu events", static_cast<unsigned long long>(acknowledged.events));
   if (acknowledged.first.value > 0) {
@@ -154,10 +163,14 @@ int publish(const Globals& globals, const PublishOptions& options) {
                                        .fingerprint = options.name.empty() ? 0 : *fingerprint,
                                        .source = options.name.empty() ? "" : "/" + options.name});
   if (!publisher) return exit_with(publisher.error());
-  const auto start = registered(**publisher, endpoints->control);
+  const auto start = registered(**publisher, endpoints->control, signals);
   if (!start) return exit_with(start.error());
+  if (!*start) {
+    notice("stopped before anything was published");
+    return kExitFailed;
+  }
   if (!(*source)->is_stdin()) {
-    if (auto resumed = (*source)->resume(start->position.value); !resumed) {
+    if (auto resumed = (*source)->resume((*start)->position.value); !resumed) {
       return exit_with(resumed.error());
     }
   }
@@ -165,10 +178,12 @@ int publish(const Globals& globals, const PublishOptions& options) {
 
   Complaints complaints((*source)->path());
   LinePublisher lines(**source, **publisher, complaints);
-  const auto whole = pump(**source, **publisher, lines, signals);
+  const auto whole = pump(**source, **publisher, lines, signals, endpoints->control);
   const std::uint64_t unfinished = whole && *whole ? (*source)->unfinished() : 0;
   if (unfinished > 0) {
-    std::fprintf(stderr, "%s:%llu: the last line has no newline: left alone\n",
+    std::fprintf(stderr,
+                 "%s:%llu: the last line has no newline: left alone (append one, or give the file "
+                 "as - on stdin)\n",
                  (*source)->path().c_str(),
                  static_cast<unsigned long long>((*source)->lines() + 1));
   }

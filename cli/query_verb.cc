@@ -147,10 +147,24 @@ int ask_file(QueryClient& client, const QueryOptions& options) {
     const std::string line = print_json(answer) + "\n";
     std::fwrite(line.data(), 1, line.size(), stdout);
   };
+  const auto ask = [&](const LineSource::Line& line) {
+    if (line.text.find_first_not_of(" \t\r") == std::string_view::npos && !line.too_long) return;
+    if (client.full()) print_next();
+    if (line.too_long) {
+      client.answer_at_once(query_error("bad_query", "the line is too long"));
+    } else {
+      ask_line(client, options, line.text);
+    }
+  };
   while (true) {
     const auto reading = (*source)->next();
     if (!reading) return exit_with(reading.error());
-    if (std::holds_alternative<LineSource::End>(*reading)) break;
+    if (std::holds_alternative<LineSource::End>(*reading)) {
+      // Unlike a file of events, one of questions is not one that is still being written.
+      if (const auto last = (*source)->take_unfinished()) ask(*last);
+      break;
+    }
+    if (std::holds_alternative<LineSource::MoreToRead>(*reading)) continue;
     if (std::holds_alternative<LineSource::NothingYet>(*reading)) {
       // Somebody types, or waits for our answer before the next question.
       while (!client.idle()) print_next();
@@ -158,20 +172,10 @@ int ask_file(QueryClient& client, const QueryOptions& options) {
       (*source)->wait(limits::kFollowPollInterval, -1);
       continue;
     }
-    const auto& line = std::get<LineSource::Line>(*reading);
-    if (line.text.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    if (client.full()) print_next();
-    if (line.too_long) {
-      client.answer_at_once(query_error("bad_query", "the line is too long"));
-    } else {
-      ask_line(client, options, line.text);
-    }
+    ask(std::get<LineSource::Line>(*reading));
   }
   while (!client.idle()) print_next();
-  if (std::fflush(stdout) != 0) return kExitFailed;
-  if ((*source)->unfinished() == 0) return code;
-  notice(options.file + ": the last line has no newline: not asked");
-  return worse(code, kExitBadInput);
+  return std::fflush(stdout) == 0 ? code : kExitFailed;
 }
 
 int query(const Globals& globals, const QueryOptions& options) {

@@ -55,7 +55,11 @@ class RangeReplay {
     Progress bar;
     while (true) {
       const auto piece = reader.next(limits::kCommandTimeout);
-      if (!piece) return fail(piece.error());
+      if (!piece) {
+        return fail(piece.error().in("stopped before event " +
+                                     std::to_string(reader.position().value) +
+                                     ", from which another replay can go on"));
+      }
       if (!*piece) return summary_;
       if (const auto* events = std::get_if<RangeReader::Events>(&**piece)) {
         if (auto replayed = replay(*events); !replayed) return fail(replayed.error());

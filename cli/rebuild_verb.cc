@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "cli/node_client.h"
 #include "cli/verb.h"
@@ -17,22 +18,36 @@ struct Options {
   std::string node, until, view;
 };
 
-/// Where `until` (a sequence, a token or a time) lies in each stream of the node: the last sequence
+/// Where `until` (a sequence, a time, or "end") lies in each stream of the node: the last sequence
 /// that belongs in.
 Result<std::map<std::string, Sequence>> ends_of(const Topology& topology, const Node& node,
                                                 const std::string& until) {
   std::map<std::string, Sequence> ends;
+  std::optional<Sequence> number;  // of each stream, as far as it goes
+  if (until.find_first_not_of("0123456789") == std::string::npos && until.size() < 20) {
+    number = Sequence{std::stoull(until)};
+  }
   for (const Interest& interest : node.subscribes) {
     const auto endpoints = endpoints_for(topology, node.host, *topology.owner_of(interest.stream));
     if (!endpoints) return fail(endpoints.error());
     const auto client = ControlClient::connect(endpoints->control);
     if (!client) return fail(client.error());
-    const auto end = resolve_position(**client, interest.stream, until, limits::kCommandTimeout);
-    if (!end) return fail(end.error().in(interest.stream));
-    // A time means what was committed before it; a sequence is the last one itself.
-    const bool is_time = until.find('T') != std::string::npos || until == "end";
-    const Sequence last = is_time ? end->sequence - 1 : std::min(end->sequence, end->head);
+    const auto head = resolve_position(**client, interest.stream, "end", limits::kCommandTimeout);
+    if (!head) return fail(head.error().in(interest.stream));
+    Sequence last = head->head;
+    if (number) {
+      last = std::min(last, *number);
+    } else if (until != "end") {
+      // A time means what was committed before it.
+      const auto end = resolve_position(**client, interest.stream, until, limits::kCommandTimeout);
+      if (!end) return fail(end.error().in(interest.stream));
+      last = end->sequence - 1;
+    }
     if (last.value > 0) ends[interest.stream] = last;
+  }
+  if (ends.empty()) {
+    return fail(ErrorCode::kBadInput, "no stream of " + node.name + " has anything up to " + until +
+                                          ": the view would be empty");
   }
   return ends;
 }
@@ -82,12 +97,16 @@ void add_rebuild_verb(CLI::App& app, Globals& globals) {
                "beside it",
                "  forebay rebuild sourcing-1\n"
                "  forebay rebuild sourcing-1 --until 2026-03-01T00:00:00Z --view march\n"
-               "  forebay query edd --node sourcing-1 --view march --sku mug --to EU-W\n");
+               "  forebay query edd --node sourcing-1 --view march --sku TENT-2P --to EU-W\n"
+               "Exit codes: 0 done, 1 failed or refused (the live view is as it was), 2 bad "
+               "usage.\n");
   auto options = std::make_shared<Options>();
-  verb->add_option("NODE", options->node, "the node that keeps the view")->required();
+  verb->add_option("NODE", options->node, "The node that keeps the view")->required();
   verb->add_option("--until", options->until,
-                   "a sequence, or a time: only what was committed before it");
-  verb->add_option("--view", options->view, "the name of the view of the past");
+                   "A time: what was committed before it; or a sequence, the last one of each "
+                   "stream; or end")
+      ->type_name("TIME|SEQUENCE");
+  verb->add_option("--view", options->view, "The name of the view of the past");
   add_json_flag(*verb, globals);
   run_as(*verb, globals, [&globals, options] { return rebuild(globals, *options); });
 }

@@ -1,6 +1,9 @@
 // forebay replay: a bounded range of a stream once more, into a file, a node whose handler keeps no
 // view, or a scratch view; never into a live view.
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -81,13 +84,19 @@ class NodeSink final : public ReplaySink {
   ReplayRequest request_;  // borrows from the batch until the flush
 };
 
+bool subscribes_to(const Node& node, const std::string& stream) {
+  return std::any_of(node.subscribes.begin(), node.subscribes.end(),
+                     [&](const Interest& interest) { return interest.stream == stream; });
+}
+
 int finish(const Globals& globals, const Options& options, const ReplaySummary& summary) {
   if (globals.json) {
     const Json json{{"read", summary.read},
                     {"replayed", summary.replayed},
                     {"refused", summary.refused},
                     {"lost", summary.lost}};
-    std::fprintf(options.to_stdout() ? stderr : stdout, "%s\n", print_json(json).c_str());
+    const bool events_there = options.to_stdout() && !options.dry_run;
+    std::fprintf(events_there ? stderr : stdout, "%s\n", print_json(json).c_str());
   } else {
     notice((options.dry_run ? "would replay " : "replayed ") + std::to_string(summary.replayed) +
            " of " + std::to_string(summary.read) + " events; " + std::to_string(summary.refused) +
@@ -168,6 +177,11 @@ int replay(const Globals& globals, const Options& options) {
     const auto found = consumer_node(*topology, options.into);
     if (!found) return exit_with(found.error());
     node = *found;
+    if (!subscribes_to(*node, options.stream)) {
+      notice("node '" + node->name + "' does not subscribe to '" + options.stream +
+             "': add it to its subscribes");
+      return kExitBadInput;
+    }
   }
   const auto endpoints = reach_stream(*topology, options.stream);
   if (!endpoints) return exit_with(endpoints.error());
@@ -186,6 +200,18 @@ int replay(const Globals& globals, const Options& options) {
   if (node == nullptr) return replay_to_file(globals, options, **client, range);
   if (node->replay) return replay_into_handler(globals, *topology, *node, options, **client, range);
   return replay_into_view(globals, *topology, *node, options, range);
+}
+
+CLI::Validator above_zero() {
+  return CLI::Validator(
+      [](const std::string& text) {
+        double number = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+        const bool whole = error == std::errc() && end == text.data() + text.size();
+        return whole && number > 0 && std::isfinite(number) ? std::string()
+                                                            : "'" + text + "' is no number above 0";
+      },
+      "NUMBER");
 }
 
 }  // namespace
@@ -225,10 +251,10 @@ void add_replay_verb(CLI::App& app, Globals& globals) {
       ->excludes(into);
   options->selection.add_options(*verb);
   auto* rate = verb->add_option("--rate", options->pace.rate, "At most so many events a second")
-                   ->check(CLI::PositiveNumber);
+                   ->check(above_zero());
   verb->add_option("--pace", options->pace.times,
                    "As far apart as they were committed, divided by this: 1 is as it was")
-      ->check(CLI::PositiveNumber)
+      ->check(above_zero())
       ->excludes(rate);
   verb->add_flag("--dry-run", options->dry_run, "Only counts");
   add_json_flag(*verb, globals);

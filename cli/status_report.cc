@@ -1,5 +1,6 @@
 #include "cli/status_report.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -105,6 +106,19 @@ void add_stream(std::vector<Row>& rows, const SidecarAnswer& answer, const Json&
 
 }  // namespace
 
+std::vector<std::string> streams_not_served(const SidecarAnswer& answer) {
+  std::vector<std::string> missing;
+  if (!answer.report) return missing;
+  const Json& served = list(*answer.report, "streams");
+  for (const std::string& name : answer.streams) {
+    if (std::none_of(served.begin(), served.end(),
+                     [&](const Json& stream) { return text(stream, "stream") == name; })) {
+      missing.push_back(name);
+    }
+  }
+  return missing;
+}
+
 void add_rates(SidecarAnswer& now, const SidecarAnswer& before) {
   if (!now.report || !before.report) return;
   const double seconds = std::chrono::duration<double>(now.asked - before.asked).count();
@@ -138,6 +152,13 @@ std::vector<Row> status_rows(const std::vector<SidecarAnswer>& answers, const Al
     }
     for (const Json& stream : list(*answer.report, "streams")) {
       add_stream(rows, answer, stream, alerts);
+    }
+    for (const std::string& name : streams_not_served(answer)) {
+      Row row(kStreamColumns + kConsumerColumns);
+      row[0] = name;
+      row[1] = answer.sidecar;
+      row.push_back("! not served: restart the sidecar with this topology");
+      rows.push_back(std::move(row));
     }
   }
   return rows;

@@ -17,12 +17,16 @@ namespace forebay {
 /// What one sidecar said.
 struct SidecarAnswer {
   std::string sidecar;
+  std::vector<std::string> streams;       // that the topology gives it
   Result<nlohmann::ordered_json> report;  // or why there is none
   std::chrono::steady_clock::time_point asked;
   std::map<std::string, double> rates;  // events a second, per stream; absent: unknown
   /// How old the first event is that a consumer has not applied, by stream and consumer.
   std::map<std::pair<std::string, std::string>, std::chrono::nanoseconds> ages;
 };
+
+/// Streams of the topology that the sidecar does not know: it runs with an older one.
+[[nodiscard]] std::vector<std::string> streams_not_served(const SidecarAnswer& answer);
 
 /// Rates from two answers of one sidecar; none across a restart into another log.
 void add_rates(SidecarAnswer& now, const SidecarAnswer& before);

@@ -48,7 +48,8 @@ std::optional<Nanoseconds> age_after(ControlClient& client, const std::string& s
 }
 
 SidecarAnswer ask(const Topology& topology, const Sidecar& sidecar) {
-  SidecarAnswer answer{sidecar.name, Json(), {}, {}, {}};
+  SidecarAnswer answer{sidecar.name, {}, Json(), {}, {}, {}};
+  for (const Stream& stream : sidecar.streams) answer.streams.push_back(stream.name);
   const auto endpoints = endpoints_for(topology, sidecar.host, sidecar);
   if (!endpoints) {
     answer.report = fail(endpoints.error());
@@ -102,7 +103,9 @@ void print_json(const std::vector<SidecarAnswer>& answers) {
 
 int exit_code_of(const std::vector<SidecarAnswer>& answers) {
   return std::all_of(answers.begin(), answers.end(),
-                     [](const SidecarAnswer& answer) { return answer.report.has_value(); })
+                     [](const SidecarAnswer& answer) {
+                       return answer.report && streams_not_served(answer).empty();
+                     })
              ? kExitDone
              : kExitFailed;
 }
@@ -141,7 +144,8 @@ void add_status_verb(CLI::App& app, Globals& globals) {
       app, globals, "status", "Shows every stream and its consumers, as their sidecars see them",
       "  forebay status --watch\n"
       "  forebay status --json | jq '.sidecars[].streams[] | {stream, head}'\n"
-      "Exit codes: 0 done, 1 a sidecar did not answer, 2 bad usage.\n");
+      "Exit codes: 0 done, 1 a sidecar did not answer or lacks a stream of the topology, 2 bad "
+      "usage.\n");
   add_json_flag(*verb, globals);
   auto watch = std::make_shared<bool>(false);
   verb->add_flag("--watch", *watch, "Again every second, until Ctrl-C")

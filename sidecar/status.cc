@@ -26,7 +26,7 @@ Result<std::string> status_report(const std::string& name, const BootId& boot, c
   for (const Ingest::ProducerStatus& producer : ingest.producers()) {
     producers.push_back({{"stream", producer.stream},
                          {"name", producer.name},
-                         {"id", producer.id.value},
+                         {"id", hex(producer.id)},
                          {"epoch", producer.epoch.value},
                          {"position", producer.position.value},
                          {"silent_ms", producer.silent.count()},

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdio>
 
 #include "common/base/bytes.h"
 
@@ -56,6 +57,12 @@ Result<RandomId<Tag>> RandomId<Tag>::from_hex(std::string_view text) {
                 "'" + std::string(text.substr(0, 64)) + "' is not an id of 32 hex digits");
   }
   return id;
+}
+
+std::string hex(ProducerId id) {
+  char text[17];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(id.value));
+  return text;
 }
 
 template struct RandomId<IncarnationTag>;

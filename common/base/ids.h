@@ -23,6 +23,8 @@ struct Number {
 using Sequence = Number<struct SequenceTag>;
 /// One publishing identity of one stream; assigned by the sidecar, from 1.
 using ProducerId = Number<struct ProducerIdTag>;
+/// 16 lower-case hex digits, as in the ids of events; a JSON number would be rounded by readers.
+[[nodiscard]] std::string hex(ProducerId id);
 /// Which of the successive publishers of that identity; from 1.
 using Epoch = Number<struct EpochTag, std::uint32_t>;
 /// A producer's own numbering of its events within the stream; increasing, gaps allowed.

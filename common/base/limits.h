@@ -115,6 +115,8 @@ inline constexpr seconds kAlertProducerSilentDefault{3};
 inline constexpr std::size_t kLineBytesMax = 2 * kEventBytesMax;  // JSON is wordier than msgpack
 inline constexpr std::size_t kLineBytesShown = 4096;  // what is kept of a line longer than that
 inline constexpr std::size_t kFileReadBytes = 256 << 10;
+inline constexpr std::size_t kLineStepBytes =
+    4 * kFileReadBytes;  // read in search of a newline before signals are looked at again
 inline constexpr milliseconds kFollowPollInterval{1000};  // should inotify miss something
 inline constexpr std::size_t kLinesPerStep = 256;
 inline constexpr milliseconds kStopFlushTimeout{2000};  // what a stopping feed waits to get on disk

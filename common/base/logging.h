@@ -9,4 +9,8 @@ namespace forebay {
 /// (trace … off), default info.
 void set_up_logging(const std::string& process);
 
+/// For a tool: what the library has to say as a line of `tool`'s own on stderr, warnings and worse
+/// unless $FOREBAY_LOG says otherwise.
+void set_up_tool_logging(const std::string& tool);
+
 }  // namespace forebay

@@ -363,7 +363,7 @@ Result<void> Consumer::start_build(const std::string& view,
   if (!builder) return fail(builder.error());
   build_.emplace(Build{name, view, shared, std::move(*builder), std::move(targets)});
   const std::lock_guard hold(mutex_);
-  progress_ = BuildProgress{true, view, 0, 0, {}};
+  progress_ = BuildProgress{true, InstanceId::random().hex(), view, 0, 0, {}};
   return {};
 }
 

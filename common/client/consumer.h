@@ -61,6 +61,7 @@ enum class ResetMode {
 /// How a rebuild, or the making of a scratch view, is getting on.
 struct BuildProgress {
   bool running = false;
+  std::string id;             // of this one alone, over restarts too; empty: none since the start
   std::string view;           // empty: a rebuild of the live one
   std::uint64_t applied = 0;  // events
   std::uint64_t total = 0;    // as far as it is known

@@ -22,17 +22,21 @@ Result<void> ControlClient::open() {
 }
 
 Result<ControlClient::Answer> ControlClient::request(const Request& request, milliseconds timeout) {
-  const std::uint64_t id = next_id_++;
+  const std::uint64_t first_id = next_id_;
   const auto deadline = Steady::now() + timeout;
-  // A fresh socket's queue is empty, so it takes the request even while nobody is connected.
-  FOREBAY_INVARIANT(dealer_->send(Message(std::string_view(encode({id, {}}, request)))) ==
-                    SendResult::kSent);
+  auto again = Steady::now();
   Poller poller;
   poller.add(*dealer_);
   while (true) {
-    const auto left = std::chrono::ceil<milliseconds>(deadline - Steady::now());
+    if (Steady::now() >= again) {
+      again += limits::kFetchTimeout;
+      // Few are in its queue, so it takes the request even while nobody is connected.
+      FOREBAY_INVARIANT(dealer_->send(Message(std::string_view(
+                            encode({next_id_++, {}}, request)))) == SendResult::kSent);
+    }
+    const auto left = std::chrono::ceil<milliseconds>(std::min(deadline, again) - Steady::now());
     poller.wait(std::max(left, milliseconds(0)));
-    if (auto answer = receive(id)) return std::move(*answer);
+    if (auto answer = receive(first_id)) return std::move(*answer);
     if (Steady::now() < deadline) continue;
     // A new socket, so that what waits in this one is not sent to a sidecar that comes up later.
     if (auto opened = open(); !opened) return fail(opened.error());
@@ -41,12 +45,13 @@ Result<ControlClient::Answer> ControlClient::request(const Request& request, mil
   }
 }
 
-/// The answer to `id`, if it has come; answers to earlier requests are passed over.
-std::optional<Result<ControlClient::Answer>> ControlClient::receive(std::uint64_t id) {
+/// The answer to a request from `first_id` on, if it has come; answers to earlier ones are passed
+/// over.
+std::optional<Result<ControlClient::Answer>> ControlClient::receive(std::uint64_t first_id) {
   while (auto frames = dealer_->receive()) {
     auto reply = decode_reply(frames->front().view());
     if (!reply) return fail(reply.error().in("the sidecar at " + endpoint_));
-    if (reply->envelope.id != id) continue;
+    if (reply->envelope.id < first_id || reply->envelope.id >= next_id_) continue;
     if (const auto* error = std::get_if<ErrorReply>(&reply->body)) {
       return fail(error->code, error->message);
     }

@@ -28,8 +28,9 @@ class ControlClient {
   /// The sidecar need not be up. kIo for an endpoint that cannot be.
   [[nodiscard]] static Result<std::unique_ptr<ControlClient>> connect(const std::string& endpoint);
 
-  /// Sends and waits for the answer. kTimeout if none came (the request will not be sent later
-  /// either); an ErrorReply is an error of its code.
+  /// Sends and waits for the answer, and sends again after limits::kFetchTimeout: a sidecar that
+  /// restarts takes what it was asked with it, and asking twice changes nothing. kTimeout if no
+  /// answer came (the request will not be sent later either); an ErrorReply is an error of its code.
   [[nodiscard]] Result<Answer> request(const Request& request, std::chrono::milliseconds timeout);
 
   [[nodiscard]] const std::string& endpoint() const { return endpoint_; }
@@ -37,7 +38,7 @@ class ControlClient {
  private:
   explicit ControlClient(std::string endpoint) : endpoint_(std::move(endpoint)) {}
   [[nodiscard]] Result<void> open();
-  [[nodiscard]] std::optional<Result<Answer>> receive(std::uint64_t id);
+  [[nodiscard]] std::optional<Result<Answer>> receive(std::uint64_t first_id);
 
   std::string endpoint_;
   Context context_;

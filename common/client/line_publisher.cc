@@ -12,6 +12,7 @@ Result<LinePublisher::Step> LinePublisher::step(std::chrono::milliseconds patien
   for (std::size_t i = 0; i < limits::kLinesPerStep; ++i) {
     if (!pending_) {
       const auto reading = source_.next();
+      if (reading && std::holds_alternative<LineSource::MoreToRead>(*reading)) return Step::kWorked;
       if (!reading || !std::holds_alternative<LineSource::Line>(*reading)) {
         if (auto settled = rejects_.settle(); !settled) return fail(settled.error());
         if (!reading) return fail(reading.error());

@@ -35,7 +35,7 @@ class RejectSink {
 class LinePublisher {
  public:
   enum class Step {
-    kWorked,   // some lines went; there may be more
+    kWorked,   // some lines went, or a part of a long one; there may be more
     kBlocked,  // the publisher's window is full: call again
     kWaiting,  // nothing yet: wait on the source
     kEnd,      // of the source

@@ -149,8 +149,10 @@ std::optional<LineSource::Line> LineSource::take_line(bool at_end) {
 }
 
 Result<LineSource::Reading> LineSource::next() {
+  std::size_t bytes_read = 0;
   while (true) {
     if (auto line = take_line(false)) return *line;
+    if (bytes_read >= limits::kLineStepBytes) return MoreToRead{};
     if (is_stdin_ && !readable_now()) return NothingYet{};
     buffer_.erase(0, begin_);
     searched_ -= begin_;
@@ -162,7 +164,9 @@ Result<LineSource::Reading> LineSource::next() {
                                   : ::pread(descriptor_, room, limits::kFileReadBytes,
                                             static_cast<off_t>(offset_ + dropped_ + held));
     const int why = errno;
-    buffer_.resize(held + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+    const std::size_t more = static_cast<std::size_t>(std::max<ssize_t>(got, 0));
+    buffer_.resize(held + more);
+    bytes_read += more;
     if (got > 0 || (got < 0 && why == EINTR)) continue;
     if (got < 0) return fail_errno("cannot read " + path_, why);
     if (is_stdin_) {

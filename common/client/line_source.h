@@ -2,8 +2,9 @@
 // producer sequence of the event in it, so that a publisher resumes where the sidecar says it was.
 //
 // A line is complete with its newline. What follows the last newline of a file is left alone: it
-// may still be written on (`unfinished` tells how much it is). The end of stdin ends its last line.
-// A line of more than limits::kLineBytesMax is passed over in bounded memory.
+// may still be written on (`unfinished` tells how much it is; `take_unfinished` takes it). The end
+// of stdin ends its last line. A line of more than limits::kLineBytesMax is passed over in bounded
+// memory.
 //
 //   auto source = LineSource::open(path, follow);
 //   (*source)->resume(position);                    // after the registered one
@@ -35,9 +36,10 @@ class LineSource {
     bool too_long = false;    // then `text` is only its beginning
     std::uint64_t bytes = 0;  // of the whole line, without its newline
   };
+  struct MoreToRead {};  // limits::kLineStepBytes went by without a newline: call again
   struct NothingYet {};  // a followed file or a pipe may bring more: wait
   struct End {};
-  using Reading = std::variant<Line, NothingYet, End>;
+  using Reading = std::variant<Line, MoreToRead, NothingYet, End>;
 
   /// `path` "-" is stdin. `follow`: the end of the file is not the end. kNotFound, or kBadInput for
   /// something that is not a file.
@@ -58,8 +60,12 @@ class LineSource {
   /// kBadInput if the file has no line that ends there. Files only.
   [[nodiscard]] Result<void> resume(std::uint64_t offset);
 
-  /// The next line. kIo; kBadInput if a followed file was truncated or replaced.
+  /// The next line. It returns after a bounded amount of bytes, so that its caller sees signals
+  /// also while a line never ends. kIo; kBadInput if a followed file was truncated or replaced.
   [[nodiscard]] Result<Reading> next();
+
+  /// At the end: what follows the last newline, for a caller to whom the file is whole as it is.
+  [[nodiscard]] std::optional<Line> take_unfinished() { return take_line(true); }
 
   /// Until there may be more, `wake` is readable, or the time is over.
   void wait(std::chrono::milliseconds timeout, int wake);

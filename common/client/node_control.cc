@@ -40,6 +40,7 @@ Result<std::map<std::string, Sequence>> sequences_field(const Json& request, con
 Json progress(const Consumer& consumer) {
   const BuildProgress build = consumer.build_progress();
   Json json{{"running", build.running},
+            {"build", build.id},
             {"view", build.view},
             {"applied", build.applied},
             {"total", build.total}};
@@ -59,7 +60,7 @@ Json status(const Consumer& consumer) {
                {"cursor", cursor},
                {"head", status.head.value},
                {"lag", status.head.value > cursor ? status.head.value - cursor : 0},
-               {"start", record.start.value},
+               {"start", record.start.value + 1},
                {"lost", record.lost},
                {"failed", record.failed},
                {"age_ms", nullptr}};
@@ -119,7 +120,9 @@ Json answer(Consumer& consumer, const Json& request) {
     if (!from) return error_answer(from.error());
     const auto until = sequences_field(request, "until");
     if (!until) return error_answer(until.error());
-    return answer_of(consumer.build(text_field(request, "view"), *from, *until));
+    Json started = answer_of(consumer.build(text_field(request, "view"), *from, *until));
+    if (started.contains("ok")) started["build"] = consumer.build_progress().id;
+    return started;
   }
   return error_answer({ErrorCode::kBadInput, "unknown op \"" + op.substr(0, 64) + "\""});
 }

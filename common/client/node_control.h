@@ -7,8 +7,8 @@
 //   failed    stream, limit                  {failed: [{sequence, time, reason, bytes}]}
 //   reset     stream, mode: adopt | rebuild  {ok: true}
 //   build     view ("" for a rebuild), from, until: {stream: sequence}
-//                                            {ok: true}; `progress` tells the rest
-//   progress                                 {running, view, applied, total, error?}
+//                                            {ok: true, build: its id}; `progress` tells the rest
+//   progress                                 {running, build, view, applied, total, error?}
 //   replay    see replay.h
 //
 // An answer may be {error: {code, message}} instead.

@@ -1,7 +1,6 @@
 #include "common/event/batch.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <limits>
 #include <msgpack.hpp>
 
@@ -162,12 +161,8 @@ std::string BatchView::gap_reason() const {
 }
 
 std::string derived_event_id(const BatchHeader& header, std::uint64_t index) {
-  char text[64];
-  const int length = std::snprintf(text, sizeof text, "%016llx-%llu-%llu",
-                                   static_cast<unsigned long long>(header.origin.producer.value),
-                                   static_cast<unsigned long long>(header.origin.last.value),
-                                   static_cast<unsigned long long>(index));
-  return std::string(text, static_cast<std::size_t>(length));
+  return hex(header.origin.producer) + "-" + std::to_string(header.origin.last.value) + "-" +
+         std::to_string(index);
 }
 
 BatchBuilder::BatchBuilder(std::string shared) : shared_(std::move(shared)) {

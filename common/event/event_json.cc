@@ -28,6 +28,10 @@ Result<void> read_attribute(const std::string& name, const Json& value, Event& e
   }
   if (value.is_string()) {
     const auto& text = value.get_ref<const std::string&>();
+    // CloudEvents: neither may be empty, and two events of the same id and source are one.
+    if (text.empty() && (name == "id" || name == "source")) {
+      return fail(ErrorCode::kBadInput, "\"" + name + "\" is empty: leave it away to get one");
+    }
     if (name == "specversion") {
       if (text != kSpecVersion) return bad(name, "\"1.0\", the version of CloudEvents spoken here");
     } else if (name == "type") {

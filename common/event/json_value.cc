@@ -65,9 +65,13 @@ class JsonBuilder final : public nlohmann::json_sax<Json> {
   }
   bool parse_error(std::size_t byte, const std::string&, const Json::exception& error) override {
     constexpr int kNumberOverflow = 406;
-    return stop(
-        (error.id == kNumberOverflow ? "number out of range before byte " : "not JSON at byte ") +
-        std::to_string(byte));
+    // The parser has one id for all that is no JSON; only its text tells this one.
+    const bool not_utf8 =
+        std::string_view(error.what()).find("ill-formed UTF-8") != std::string_view::npos;
+    const char* what = error.id == kNumberOverflow ? "number out of range before byte "
+                       : not_utf8                  ? "not UTF-8 at byte "
+                                                   : "not JSON at byte ";
+    return stop(what + std::to_string(byte));
   }
 
  private:

@@ -17,8 +17,8 @@ namespace forebay {
 /// Keeps the order of a map's keys.
 using Json = nlohmann::ordered_json;
 
-/// Text to Json. kBadInput says what and where: not JSON, nested deeper than any event prints, a
-/// key that stands twice in one object, or a number that 64 bits do not hold.
+/// Text to Json. kBadInput says what and where: not JSON or not UTF-8, nested deeper than any
+/// event prints, a key that stands twice in one object, or a number that 64 bits do not hold.
 [[nodiscard]] Result<Json> parse_json(std::string_view text);
 
 /// One line, no spaces.

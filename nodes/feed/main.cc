@@ -53,7 +53,8 @@ int run(const std::string& topology_path, const std::string& name) {
     return ours ? kBadInput : kFailed;
   }
   if (fed->unfinished > 0) {
-    spdlog::warn("the last line has no newline: its {} bytes were left alone", fed->unfinished);
+    spdlog::warn("the last line has no newline: its {} bytes were left alone (append one)",
+                 fed->unfinished);
   }
   spdlog::info("{} lines, {} published, {} rejected{}, acknowledged up to {} ({})", fed->lines,
                fed->published, fed->rejected,

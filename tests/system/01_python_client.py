@@ -130,7 +130,7 @@ class Publishing(WithSidecar):
             publisher.goodbye()
             who = {key: publisher.registered[key] for key in ("producer", "epoch")}
             ids = [producer["id"] for producer in self.status()["producers"]]
-            self.assertEqual(who["producer"] in ids, name is not None)
+            self.assertEqual(f"{who['producer']:016x}" in ids, name is not None)
             if code:
                 self.refuse(code, op="keepalive", instance=publisher._who["instance"], **who)
         self.assertEqual(Publisher(self.client, self.stream, name="till").acknowledged, 1)

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 import unittest
 
 from forebay_test import Installation, wait_until
@@ -109,6 +110,13 @@ class PublishAndTail(CliTest):
         self.assertEqual(self.publish("", path, "--as", "wms")["events"], 0)
         self.assertEqual(self.numbers(), [0, 1, 2])
 
+    def test_what_an_earlier_run_dealt_with_need_not_have_been_published(self):
+        path = self.file("a.ndjson", line(0) + "nonsense\n" + line(1))
+        self.assertEqual(self.publish("", path, "--as", "wms", code=2)["bad"], 1)
+        code, _, err = self.run_verb("publish", "events", path, "--as", "wms")
+        self.assertEqual(code, 0, err)
+        self.assertIn("the first 3 lines were dealt with by an earlier run", err)
+
     def test_a_truncated_named_file_is_refused(self):
         path = self.file("a.ndjson", line(0) + line(1))
         self.publish("", path, "--as", "wms")
@@ -123,6 +131,7 @@ class PublishAndTail(CliTest):
         self.assertEqual(code, 2)
         for place in (f"{path}:2: ", f"{path}:3: ", f"{path}:6: "):
             self.assertIn(place, err)
+        self.assertIn("left alone (append one, or give the file as - on stdin)", err)
         self.assertEqual(self.numbers(), [0, 1])
 
     def test_a_line_that_is_too_long_is_passed_over(self):
@@ -131,6 +140,50 @@ class PublishAndTail(CliTest):
         outcome = self.publish("", path, code=2)
         self.assertEqual((outcome["events"], outcome["bad"]), (3, 2))
         self.assertEqual(self.numbers(), [0, 1, 2])
+
+    def test_a_sidecar_that_goes_meanwhile_is_named_and_waited_for(self):
+        read_end, write_end = os.pipe()
+        verb = self.installation.forebay("publish", "events", stdin=read_end, log="waiting")
+        os.close(read_end)
+        os.write(write_end, line(0).encode())
+        wait_until(lambda: self.numbers() == [0], "the first line")
+        self.sidecar.kill()
+        os.write(write_end, line(1).encode())
+        os.close(write_end)
+        wait_until(lambda: "waiting for the sidecar at" in verb.errors(), "it says that it waits", 20)
+        self.assertIn(self.installation.endpoint("events", "control"), verb.errors())
+        self.sidecar = self.installation.start_sidecar("events")
+        self.assertEqual(verb.wait(), 0, verb.errors())
+        self.assertEqual(self.numbers(), [0, 1])
+
+    def test_a_signal_ends_the_wait_for_the_registration(self):
+        verb = self.installation.forebay("publish", "others", log="unanswered")
+        wait_until(lambda: self.blocks_sigint(verb), "it looks at signals")
+        begin = time.monotonic()
+        verb.signal(signal.SIGINT)
+        self.assertEqual(verb.wait(), 1)
+        self.assertLess(time.monotonic() - begin, 4, "the wait itself is of 5 s")
+        self.assertIn("stopped before anything was published", verb.errors())
+
+    @staticmethod
+    def blocks_sigint(process):
+        with open(f"/proc/{process.pid}/status", encoding="ascii") as figures:
+            blocked = next(int(figure.split()[1], 16) for figure in figures if figure.startswith("SigBlk:"))
+        return blocked & 1 << signal.SIGINT - 1
+
+    def test_a_line_without_end_is_stopped_by_a_signal(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with open("/dev/zero", "rb") as zeros:
+                verb = self.installation.forebay("publish", "events", stdin=zeros, log=f"endless-{number}")
+            wait_until(lambda verb=verb: self.bytes_read(verb) > 8 << 20, "it reads the line")
+            verb.signal(number)
+            self.assertEqual(verb.wait(), 1, verb.errors())
+            self.assertIn("stopped before the end", verb.errors())
+
+    @staticmethod
+    def bytes_read(process):
+        with open(f"/proc/{process.pid}/io", encoding="ascii") as figures:
+            return next(int(figure.split()[1]) for figure in figures if figure.startswith("rchar:"))
 
     def test_tail_from_a_sequence_a_token_a_time_and_the_end(self):
         token = self.publish(line(0) + line(1))["token"]
@@ -324,6 +377,21 @@ class Feed(CliTest):
         self.assertEqual(second.wait(), 1)
         self.assertTrue(first.running())
         self.assertIn("in use by another process", second.errors())
+
+    def test_output_that_does_not_arrive_is_told(self):
+        self.publish(line(1))
+        for words in (["topology", "show"], ["status", "--json"], ["tail", "events"], ["--help"]):
+            with self.subTest(words=words), open("/dev/full", "w") as full:
+                done = subprocess.run(
+                    [str(self.installation.program("forebay")), *words],
+                    stdout=full,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                    timeout=30,
+                    env=dict(os.environ, FOREBAY_TOPOLOGY=str(self.installation.topology)),
+                )
+                self.assertEqual(done.returncode, 1)
+                self.assertIn("cannot write to stdout", done.stderr)
 
 
 if __name__ == "__main__":

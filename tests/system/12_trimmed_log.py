@@ -33,7 +33,7 @@ class TrimmedLog(KeyedTest):
             consumer.restart()
         wait_until(lambda: self.reported("a")["lost"] == lost, "the sidecar knows what was lost")
         # The log no longer reaches back to the view's beginning: a rebuild would forget the first 200.
-        self.assertEqual(consumer.ask("build", view=""), {"ok": True})
+        self.assertTrue(consumer.ask("build", view="")["ok"])
         self.assertEqual(consumer.wait_built()["error"]["code"], "trimmed")
         self.assertEqual(consumer.dump()["values"], expected)
 
@@ -47,7 +47,7 @@ class TrimmedLog(KeyedTest):
         consumer.start()
         before = consumer.wait_applied("a", head)
         self.assertEqual(before["streams"]["a"]["lost"], oldest - 1)
-        self.assertEqual(consumer.ask("build", view=""), {"ok": True})
+        self.assertTrue(consumer.ask("build", view="")["ok"])
         self.assertNotIn("error", consumer.wait_built())
         self.assertEqual(consumer.dump(), before)
 

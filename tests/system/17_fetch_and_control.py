@@ -158,6 +158,8 @@ class Operating(WithSidecar):
         self.assertEqual(stream["incarnation"], publisher.registered["incarnation"].hex())
         (producer,) = [one for one in report["producers"] if one["stream"] == self.stream]
         self.assertEqual((producer["name"], producer["epoch"], producer["position"]), ("till", 1, 3))
+        # As text: a number past 2^53 is rounded by jq and its like.
+        self.assertEqual(producer["id"], f"{publisher.registered['producer']:016x}")
         self.assertEqual((report["sidecar"], report["boot"]), ("events", self.client.boot.hex()))
         self.assertGreaterEqual(report["counters"]["events"], 3)
 

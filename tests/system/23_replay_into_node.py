@@ -88,13 +88,50 @@ class ReplayIntoNode(KeyedTest):
         self.assertIn("did you mean 'recorder'?", self.replay(into="recordr", code=2))
         self.assertIn("--to lies before --from", self.replay("--from", 3, "--to", 2, code=2))
         returned, _, err = self.verb("replay", "b", "--into", "recorder")
-        self.assertEqual(returned, 0, err)  # b is empty: nothing to ask
-        self.publish("b", 1)
-        returned, _, err = self.verb("replay", "b", "--into", "recorder")
         self.assertEqual(returned, 2, err)
-        self.assertIn("no subscription to 'b'", err)
+        self.assertIn("does not subscribe to 'b'", err)
+        for rate in ("0", "-1", "nan", "x"):
+            returned, _, err = self.verb("replay", "a", "--rate", rate)
+            self.assertEqual(returned, 2, err)
+            self.assertIn("is no number above 0", err)
         self.recorder.process.kill()
         self.assertIn("is it running?", self.replay(code=1))
+
+    def test_a_summary_is_where_no_events_are(self):
+        self.publish_and_record(4)
+        summary = {"read": 4, "replayed": 4, "refused": 0, "lost": 0}
+        self.assertEqual(json.loads(self.verb("replay", "a", "--dry-run", "--json")[1]), summary)
+        path = self.installation.folder / "out.ndjson"
+        self.assertEqual(json.loads(self.verb("replay", "a", "--out", path, "--json")[1]), summary)
+        self.assertEqual(len(path.read_text().splitlines()), 4)
+        _, out, err = self.verb("replay", "a", "--json")
+        self.assertEqual((len(out.splitlines()), json.loads(err)), (4, summary))
+
+    def test_a_replay_goes_on_when_its_sidecar_comes_back(self):
+        head = self.publish_and_record(2000)
+        process = self.installation.forebay("replay", "a", "--rate", "2000", "--json", log="long")
+        time.sleep(0.3)  # the moment of the kill
+        self.sidecars["left"].kill()
+        self.sidecars["left"] = self.installation.start_sidecar("left")
+        self.assertEqual(process.wait(60), 0, process.errors())
+        self.assertEqual(len(process.output().splitlines()), head)
+
+    def test_a_build_whose_node_restarts_is_not_said_to_be_done(self):
+        consumer = self.consumer()
+        self.publish("a", 40_000)
+        self.assert_folded(consumer, "a")
+        process = self.installation.forebay("rebuild", "keyed", log="rebuild")
+        wait_until(lambda: consumer.ask("progress")["running"] or not process.running(), "it builds")
+        consumer.restart()
+        code = process.wait(60)
+        done = "is live" in process.errors()
+        self.assertEqual(code, 0 if done else 1, process.errors())
+        if not done:
+            self.assertIn("restarted meanwhile", process.errors())
+        # Done or not, as it was said: a view that was swapped in is another one than the first.
+        views = sorted(folder.name for folder in (consumer.state / "views").iterdir())
+        self.assertEqual(views == ["1"], not done)
+        self.assert_folded(consumer, "a")
 
     def test_operators_verbs_reach_a_service(self):
         consumer = self.consumer()

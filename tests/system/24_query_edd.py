@@ -48,6 +48,10 @@ class QueryEdd(unittest.TestCase):
         process = self.installation.forebay(*map(str, words), log=f"verb-{next(self.logs)}")
         return process.wait(60), process.output(), process.errors()
 
+    @property
+    def heads(self):
+        return {stream: int(token.split(":")[1]) for stream, token in self.tokens.items()}
+
     def publish(self, stream, text):
         """The token of its end."""
         path = self.installation.folder / f"events-{next(self.logs)}.ndjson"
@@ -105,6 +109,13 @@ class QueryEdd(unittest.TestCase):
             self.assertEqual(past[field], was[field])
         self.assertEqual({entry["state"] for entry in past["as_of"].values()}, {"VIEW"})
         self.assertEqual(self.query(*ORDER, "--view", "evening", code=2)["error"]["field"], "view")
+        # Before anything there is nothing to build; a number counts in each stream, as far as it goes.
+        code, _, err = self.run_verb("rebuild", "sourcing-1", "--until", "2020-01-01T00:00:00Z", "--view", "old")
+        self.assertEqual(code, 2)
+        self.assertIn("the view would be empty", err)
+        code, out, err = self.run_verb("rebuild", "sourcing-1", "--until", "50", "--view", "fifty", "--json")
+        self.assertEqual(code, 0, err)
+        self.assertEqual(json.loads(out)["sequences"], sum(min(50, self.heads[stream]) for stream in STREAMS))
         code, _, err = self.run_verb("rebuild", "sourcing-1")
         self.assertEqual(code, 0, err)
         self.assertIsNone(self.query(*ORDER, *self.knowing_all())["edd"])
@@ -125,6 +136,16 @@ class QueryEdd(unittest.TestCase):
             self.assertEqual(answer["id"], number)
             self.assertEqual("error" in answer, skus[number] == "NO-SUCH-THING")
             self.assertEqual(refusal["error"]["code"], "bad_query")
+
+    def test_a_files_last_question_needs_no_newline(self):
+        self.query(*ORDER, *self.knowing_all())
+        questions = self.installation.folder / "questions.ndjson"
+        for last, expected in (("TENT-2P", 0), ("NO-SUCH-THING", 2)):
+            texts = [json.dumps({"id": sku, "lines": [{"sku": sku, "quantity": 1}], "to_zone": "EU-W"}) for sku in ("TENT-2P", last)]
+            questions.write_text("\n".join(texts))
+            code, out, err = self.run_verb("query", "edd", "--node", "sourcing-1", "--file", questions)
+            self.assertEqual((code, err), (expected, ""))
+            self.assertEqual([json.loads(line)["id"] for line in out.splitlines()], ["TENT-2P", last])
 
     def test_mistakes_are_told(self):
         self.query(*ORDER, *self.knowing_all())

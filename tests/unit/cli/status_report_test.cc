@@ -13,6 +13,7 @@ using namespace std::chrono_literals;
 
 SidecarAnswer answer(std::uint64_t head, const Json& consumers = Json::array()) {
   return {"inventory",
+          {},
           Json{{"full", false},
                {"streams",
                 {{{"stream", "stock"},
@@ -95,6 +96,16 @@ TEST_CASE("SizesAndDurationsAreShort") {
   CHECK(short_duration(3ms) == "3ms");
   CHECK(short_duration(4200ms) == "4.2s");
   CHECK(short_duration(3h) == "3h");
+}
+
+TEST_CASE("AStreamThatItsSidecarDoesNotKnowIsShown") {
+  SidecarAnswer stale = answer(5u);
+  stale.streams = {"stock", "prices"};
+  CHECK(streams_not_served(stale) == std::vector<std::string>{"prices"});
+  const auto rows = status_rows({stale}, Alerts{});
+  REQUIRE(rows.size() == 3);
+  CHECK(rows[2].front() == "prices");
+  CHECK(rows[2].back().find("not served") != std::string::npos);
 }
 
 TEST_CASE("TheProgressLineShowsShareRateAndTimeLeft") {

@@ -65,6 +65,11 @@ TEST_CASE("ATokenIsIncarnationAndSequence") {
   });
 }
 
+TEST_CASE("AProducerIsSixteenHexDigitsAsText") {
+  CHECK(hex(ProducerId{1}) == "0000000000000001");
+  CHECK(hex(ProducerId{UINT64_MAX - 1}) == "fffffffffffffffe");
+}
+
 TEST_CASE("WhatIsNoTokenIsRefused") {
   const std::string hex(kHex);
   const auto text =

@@ -38,6 +38,17 @@ TEST_CASE("TheAnswerIsTheOneWithTheRequestsId") {
   }
 }
 
+TEST_CASE("ARequestThatASidecarTookWithItIsSentAgain") {
+  int asked = 0;
+  const ScriptedSidecar sidecar([&](const RequestMessage& request) {
+    if (++asked == 1) return Answers{};
+    return Answers{{request.envelope.id, StatusReport{"at last"}, ""}};
+  });
+  const auto answer = connect(sidecar.endpoint())->request(StatusRequest{}, kLong);
+  REQUIRE(answer.has_value());
+  CHECK(std::get<StatusReport>(answer->body).report == "at last");
+}
+
 TEST_CASE("AnErrorReplyIsAnErrorOfItsCode") {
   const ScriptedSidecar sidecar([](const RequestMessage& request) {
     return Answers{{request.envelope.id, ErrorReply{ErrorCode::kNotFound, "no such stream"}, ""}};

@@ -23,13 +23,21 @@ struct Seen {
   friend bool operator==(const Seen&, const Seen&) = default;
 };
 
+/// The next line however long it is, or what there is instead.
+LineSource::Reading read_on(LineSource& source) {
+  while (true) {
+    const auto reading = source.next();
+    REQUIRE(reading.has_value());
+    if (!std::holds_alternative<LineSource::MoreToRead>(*reading)) return *reading;
+  }
+}
+
 /// What there is by now.
 std::vector<Seen> drain(LineSource& source) {
   std::vector<Seen> lines;
   while (true) {
-    const auto reading = source.next();
-    REQUIRE(reading.has_value());
-    const auto* line = std::get_if<LineSource::Line>(&*reading);
+    const auto reading = read_on(source);
+    const auto* line = std::get_if<LineSource::Line>(&reading);
     if (line == nullptr) return lines;
     lines.push_back({std::string(line->text), line->number, line->end});
   }
@@ -111,6 +119,19 @@ TEST_CASE("AnUnfinishedLastLineIsLeftAloneAndCounted") {
   CHECK(std::holds_alternative<LineSource::End>(*source->next()));
 }
 
+TEST_CASE("AnUnfinishedLastLineIsTakenIfAsked") {
+  const test::TempDir dir;
+  append(dir / "lines", "one\ntwo");
+  const auto source = open_source(dir / "lines", false);
+  CHECK(drain(*source).size() == 1);
+  const auto last = source->take_unfinished();
+  REQUIRE(last.has_value());
+  CHECK(last->text == "two");
+  CHECK(last->number == 2);
+  CHECK(source->unfinished() == 0);
+  CHECK_FALSE(source->take_unfinished().has_value());
+}
+
 TEST_CASE("TheFingerprintIsOfTheFirstLineAndStaysAsTheFileGrows") {
   const test::TempDir dir;
   append(dir / "lines", "fir");
@@ -130,8 +151,8 @@ TEST_CASE("ALineThatIsTooLongIsPassedOverAndTheNextOneComes") {
     append(path, "before\n" + line + "\nafter\n");
     const auto source = open_source(path, false);
     static_cast<void>(source->next());
-    const auto reading = source->next();
-    const auto& seen = std::get<LineSource::Line>(*reading);
+    const auto reading = read_on(*source);
+    const auto& seen = std::get<LineSource::Line>(reading);
     CAPTURE(over);
     CHECK(seen.bytes == line.size());
     CHECK(seen.too_long == (over > 0));
@@ -139,6 +160,20 @@ TEST_CASE("ALineThatIsTooLongIsPassedOverAndTheNextOneComes") {
     CHECK(seen.end == 7 + line.size() + 1);
     CHECK(drain(*source) == std::vector<Seen>{{"after", 3, 7 + line.size() + 1 + 6}});
   }
+}
+
+TEST_CASE("ALineWithoutEndIsReadInBoundedSteps") {
+  // Without them, `forebay publish events - </dev/zero` was deaf to signals.
+  const test::TempDir dir;
+  const std::size_t steps = 5;
+  append(dir / "lines", std::string(steps * limits::kLineStepBytes, 'x') + "\nafter\n");
+  const auto source = open_source(dir / "lines", true);
+  for (std::size_t step = 1; step <= steps; ++step) {
+    REQUIRE(std::holds_alternative<LineSource::MoreToRead>(*source->next()));
+    CHECK(source->unfinished() == step * limits::kLineStepBytes);
+  }
+  CHECK(std::get<LineSource::Line>(*source->next()).too_long);
+  CHECK(std::get<LineSource::Line>(*source->next()).text == "after");
 }
 
 TEST_CASE("AFollowedFileThatIsTruncatedReplacedOrRemovedIsAnError") {

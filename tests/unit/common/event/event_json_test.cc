@@ -142,7 +142,9 @@ TEST_CASE("WhatIsNoEventIsRefusedByName") {
       {R"({"type":5})", "\"type\" is not text"},
       {R"({"type":"a.b","subject":5})", "\"subject\" is not text"},
       {R"({"type":"a.b","id":5})", "\"id\" is not text"},
+      {R"({"type":"a.b","id":""})", "\"id\" is empty: leave it away to get one"},
       {R"({"type":"a.b","source":true})", "\"source\" is not text"},
+      {R"({"type":"a.b","source":""})", "\"source\" is empty: leave it away to get one"},
       {R"({"type":"a.b","time":5})", "\"time\" is not text"},
       {R"({"type":"a.b","time":"yesterday"})", "\"time\": 'yesterday' is not a time"},
       {R"({"type":"a.b","time":"2026-01-01T00:00:00"})", "RFC 3339"},
@@ -157,7 +159,7 @@ TEST_CASE("WhatIsNoEventIsRefusedByName") {
       {R"({"type":"a.b","x":9223372036854775808})", "\"x\" is not text, a 64-bit integer"},
       {R"({"type":"a.b","x":1e999})", "number out of range"},
       {R"({"type":"a.b","type":"c.d"})", "a key stands twice"},
-      {"{\"type\":\"a\xff\"}", "not JSON at byte"},
+      {"{\"type\":\"a\xff\"}", "not UTF-8 at byte 11"},
   }));
   INFO(part);
   CHECK(refusal(line).find(part) != std::string::npos);

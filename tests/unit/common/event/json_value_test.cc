@@ -132,8 +132,9 @@ TEST_CASE("WhatIsNoJsonIsRefusedWithItsPlace") {
 
 TEST_CASE("TextThatIsNotUtf8IsRefusedInJson") {
   const auto text = GENERATE("\"\xff\""s, "\"\xc3\""s, "\"\xc0\x80\""s, "\"\xed\xa0\x80\""s,
-                             "{\"\x80\": 1}"s, "\"\xf5\x80\x80\x80\""s);
-  CHECK(refusal(text).starts_with("not JSON at byte "));
+                             "{\"\x80\": 1}"s, "\"\xf5\x80\x80\x80\""s, "\"\xc3"s);
+  CHECK(refusal(text).starts_with("not UTF-8 at byte "));
+  CHECK(refusal("{\"a\": \"m\xfcller\"}") == "not UTF-8 at byte 9");
 }
 
 TEST_CASE("TextThatIsNotUtf8InMsgpackIsPrintedWithAMark") {
