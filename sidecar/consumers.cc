@@ -30,7 +30,9 @@ void Consumers::on_subscribe(const Peer& peer, const Subscribe& request) {
   }
   const ConsumerKey key{request.stream, request.consumer};
   if (!consumers_.contains(key) && consumers_.size() >= limits::kConsumersMax) {
-    return refuse(ErrorCode::kFull, "too many consumers: forget some");
+    return refuse(
+        ErrorCode::kFull,
+        "as many consumers as a sidecar keeps are known: take another name, or one that is");
   }
   const auto known = consumers_.find(key);
   work_.push_back(

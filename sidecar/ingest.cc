@@ -180,7 +180,9 @@ void Ingest::on_register(const Peer& peer, const Register& request) {
     if (request.name.empty()) {
       if (anonymous_ >= limits::kAnonymousProducersMax) forget_idlest_anonymous();
     } else if (producers_.size() - anonymous_ >= limits::kProducersMax) {
-      return refuse_request(ErrorCode::kFull, "too many named producers: forget some");
+      return refuse_request(
+          ErrorCode::kFull,
+          "as many named producers as a sidecar keeps are known: take a name that is known");
     }
     Producer fresh;
     fresh.stream = index;

@@ -25,42 +25,68 @@ Nanoseconds absolute(Nanoseconds difference) {
 
 }  // namespace
 
-ClockTrust::ClockTrust(const Clock& clock, std::optional<WallTime> last_commit)
-    : clock_(clock), wall_(clock.wall()), since_boot_(clock.since_boot()) {
-  // A log that was idle for long, or a reboot in between, looks the same as a jump.
-  doubted_ = last_commit && absolute(wall_ - *last_commit) > limits::kClockJumpMax;
+ClockTrust::ClockTrust(const Clock& clock, const std::optional<ClockRecord>& record,
+                       std::optional<WallTime> last_commit)
+    : clock_(clock), known_{clock.wall(), clock.since_boot(), false, clock.host_boot()} {
+  if (record && !record->host_boot.empty() && record->host_boot == known_.host_boot) {
+    known_ = *record;  // a jump that this process did not see, and doubt from before, show from it
+    return;
+  }
+  // A log that was idle for long, or a reboot in between, looks the same as a jump; and what a
+  // doubted clock wrote down vouches for nothing.
+  known_.doubted = (record && record->doubted) ||
+                   (last_commit && absolute(known_.wall - *last_commit) > limits::kClockJumpMax);
 }
 
 bool ClockTrust::jumped() const {
-  return absolute((clock_.wall() - wall_) - (clock_.since_boot() - since_boot_)) >
+  return absolute((clock_.wall() - known_.wall) - (clock_.since_boot() - known_.since_boot)) >
          limits::kClockJumpMax;
 }
 
 bool ClockTrust::trusted() {
-  if (!doubted_ && !jumped()) return true;
+  if (!known_.doubted && !jumped()) return true;
   if (clock_.synchronised()) {
-    wall_ = clock_.wall();
-    since_boot_ = clock_.since_boot();
-    if (std::exchange(doubted_, false))
-      spdlog::info("retention: the clock is synchronised and trusted again");
+    known_ = {clock_.wall(), clock_.since_boot(), false, clock_.host_boot()};
     return true;
   }
-  if (!std::exchange(doubted_, true)) {
-    spdlog::warn(
-        "retention: the wall clock jumped by more than an hour; nothing is trimmed by age until it "
-        "is synchronised");
-  }
+  known_.doubted = true;
   return false;
 }
 
 Trimmer::Trimmer(Log& log, const Clock& clock, std::vector<RetentionPolicy> policies)
-    : log_(log), clock_(clock), policies_(std::move(policies)), trust_(clock, latest_commit(log)) {}
+    : log_(log),
+      clock_(clock),
+      policies_(std::move(policies)),
+      trust_(clock, log.clock(), latest_commit(log)) {}
+
+Result<void> Trimmer::watch_clock() {
+  const bool was_doubted = log_.clock() && log_.clock()->doubted;
+  const bool trusted = trust_.trusted();
+  const ClockRecord& known = trust_.known();
+  const bool written = log_.clock() && log_.clock()->doubted == known.doubted &&
+                       log_.clock()->host_boot == known.host_boot;
+  const bool tell = !std::exchange(told_, true) || !written;
+  if (tell && !trusted && keeps_by_age()) {
+    spdlog::warn(
+        "retention: the wall clock jumped by more than an hour, or cannot be told from one that "
+        "did; nothing is trimmed by age until the system calls it synchronised");
+  }
+  if (trusted && was_doubted)
+    spdlog::info("retention: the clock is synchronised and trusted again");
+  return written ? Result<void>() : log_.put_clock(known);
+}
+
+bool Trimmer::keeps_by_age() const {
+  return std::any_of(policies_.begin(), policies_.end(),
+                     [](const RetentionPolicy& policy) { return policy.age.has_value(); });
+}
 
 Result<std::vector<std::pair<StreamIndex, Sequence>>> Trimmer::trim() {
   std::vector<std::pair<StreamIndex, Sequence>> changed;
   if (clock_.mono() < next_look_) return changed;
   next_look_ = clock_.mono() + limits::kTrimInterval;
-  const bool by_age = trust_.trusted();
+  if (auto watched = watch_clock(); !watched) return fail(watched.error());
+  const bool by_age = !trust_.known().doubted;
   for (std::size_t i = 0; i < policies_.size(); ++i) {
     const RetentionPolicy& policy = policies_[i];
     if (!policy.bytes && !(policy.age && by_age)) continue;

@@ -2,9 +2,10 @@
 // of their own. Off unless the topology says otherwise.
 //
 // Age is measured by the wall clock, which may be wrong. A clock is trusted while it agrees to an
-// hour with the time since boot and, at start, with the last commit; else trimming by age waits,
-// with an alert in the log, until the system says that its clock is synchronised. Trimming by bytes
-// needs no clock.
+// hour with the time since boot, since it was last in order; after a reboot of the machine, with the
+// last commit. Else trimming by age waits, with an alert, until the system says that its clock is
+// synchronised. What is known of that is kept in the log, since a clock that jumped stamps commits
+// that then seem to vouch for it. Trimming by bytes needs no clock.
 #pragma once
 
 #include <optional>
@@ -25,17 +26,18 @@ struct RetentionPolicy {
 /// Whether the wall clock can be trusted to tell an age.
 class ClockTrust {
  public:
-  /// `last_commit`: the latest commit time in the log, if it holds any.
-  ClockTrust(const Clock& clock, std::optional<WallTime> last_commit);
+  /// `record`: what the log knows. `last_commit`: the latest commit time in it, if it holds any.
+  ClockTrust(const Clock& clock, const std::optional<ClockRecord>& record,
+             std::optional<WallTime> last_commit);
   [[nodiscard]] bool trusted();
+  /// To be kept: as of the last trusted().
+  [[nodiscard]] const ClockRecord& known() const { return known_; }
 
  private:
   [[nodiscard]] bool jumped() const;
 
   const Clock& clock_;
-  WallTime wall_;        // when it was last found in order…
-  MonoTime since_boot_;  // …and the time since boot then
-  bool doubted_ = false;
+  ClockRecord known_;
 };
 
 class Trimmer {
@@ -43,11 +45,15 @@ class Trimmer {
   /// `log` and `clock` outlive it. `policies` in the order of the log's streams.
   Trimmer(Log& log, const Clock& clock, std::vector<RetentionPolicy> policies);
 
+  /// To be called before each commit: a clock that jumped is known as that before it has stamped
+  /// anything.
+  [[nodiscard]] Result<void> watch_clock();
   /// Trims a bounded amount of what is due; returns the streams that changed, with their oldest
   /// sequence. An error of the store is fatal; a damaged batch goes when the next sound one is due.
   [[nodiscard]] Result<std::vector<std::pair<StreamIndex, Sequence>>> trim();
 
  private:
+  [[nodiscard]] bool keeps_by_age() const;
   [[nodiscard]] Result<bool> trim_stream(StreamIndex stream, bool by_age);
 
   Log& log_;
@@ -55,6 +61,7 @@ class Trimmer {
   std::vector<RetentionPolicy> policies_;
   ClockTrust trust_;
   MonoTime next_look_{};
+  bool told_ = false;
 };
 
 }  // namespace forebay

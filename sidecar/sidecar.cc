@@ -261,6 +261,7 @@ class Service {
       const milliseconds wait =
           more_to_trim ? milliseconds(0) : milliseconds(limits::kTrimInterval);
       auto work = queue_.take(limits::kCommitBytesMax, wait, with_reports);
+      if (auto watched = trimmer.watch_clock(); !watched) return fail_all(watched.error());
       if (!work.empty()) {
         auto outcome = committer.commit(std::move(work));
         if (!outcome) return fail_all(outcome.error());

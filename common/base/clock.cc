@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <ctime>
+#include <fstream>
 
 namespace forebay {
 namespace {
@@ -38,6 +39,13 @@ MonoTime SystemClock::since_boot() const {
   timespec now{};
   clock_gettime(CLOCK_BOOTTIME, &now);
   return MonoTime(std::chrono::seconds(now.tv_sec) + Nanoseconds(now.tv_nsec));
+}
+
+std::string SystemClock::host_boot() const {
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  std::string boot;
+  std::getline(file, boot);
+  return boot;
 }
 
 bool SystemClock::synchronised() const {

@@ -25,6 +25,9 @@ class Clock {
   [[nodiscard]] virtual MonoTime since_boot() const = 0;
   /// Whether the system says that its wall clock is synchronised with an outside source.
   [[nodiscard]] virtual bool synchronised() const = 0;
+  /// What tells one boot of the machine from another; since_boot() counts within one. Empty: not
+  /// known.
+  [[nodiscard]] virtual std::string host_boot() const = 0;
 };
 
 /// The machine's own clocks.
@@ -34,6 +37,7 @@ class SystemClock final : public Clock {
   [[nodiscard]] MonoTime mono() const override;
   [[nodiscard]] MonoTime since_boot() const override;
   [[nodiscard]] bool synchronised() const override;
+  [[nodiscard]] std::string host_boot() const override;
 };
 
 /// RFC 3339 in UTC, e.g. "2026-03-01T09:30:00Z", with as many digits of fraction (0, 3, 6 or 9) as

@@ -157,6 +157,8 @@ inline constexpr std::size_t kQueryIdBytesMax = 256;
 inline constexpr milliseconds kQueryTimeoutDefault{1000};
 inline constexpr milliseconds kQueryTimeoutMax{600'000};
 inline constexpr milliseconds kQueryDeadlineStep{5};
+inline constexpr std::size_t kQueryFrameBytesMax = 64 << 10;
+inline constexpr int kQueryHighWaterMessages = 256;
 inline constexpr std::size_t kQueriesWaitingMax = 10'000;  // for their at_least
 
 static_assert(3 * (kSourcingNameBytesMax + 1) <= kStoreKeyBytesMax,

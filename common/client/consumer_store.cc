@@ -162,4 +162,13 @@ std::vector<ConsumerStore::FailedEvent> ConsumerStore::failed(const ReadTransact
   return all;
 }
 
+bool ConsumerStore::lacks_all(const ReadTransaction& read, std::string_view stream, Sequence first,
+                              std::uint64_t count) const {
+  Sequence lacked = first;  // in order: all before it are
+  for (const SkippedGap& gap : gaps(read, stream)) {
+    if (gap.first <= lacked) lacked = std::max(lacked, gap.first + gap.count);
+  }
+  return lacked >= first + count;
+}
+
 }  // namespace forebay

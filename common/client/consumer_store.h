@@ -62,6 +62,10 @@ class ConsumerStore {
   [[nodiscard]] std::vector<SkippedGap> gaps(const ReadTransaction& read,
                                              std::string_view stream) const;
 
+  /// Whether the recorded gaps, which may meet, leave none of `count` sequences from `first` on.
+  [[nodiscard]] bool lacks_all(const ReadTransaction& read, std::string_view stream, Sequence first,
+                               std::uint64_t count) const;
+
   struct FailedEvent {
     Sequence sequence;
     WallTime commit_time;

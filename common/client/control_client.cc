@@ -53,6 +53,8 @@ std::optional<Result<ControlClient::Answer>> ControlClient::receive(std::uint64_
     if (!reply) return fail(reply.error().in("the sidecar at " + endpoint_));
     if (reply->envelope.id < first_id || reply->envelope.id >= next_id_) continue;
     if (const auto* error = std::get_if<ErrorReply>(&reply->body)) {
+      // Too much of the same is under way: one sent before may still be answered.
+      if (error->code == ErrorCode::kUnavailable && reply->envelope.id > first_id) continue;
       return fail(error->code, error->message);
     }
     Answer answer{reply->envelope, std::move(reply->body), nullptr};

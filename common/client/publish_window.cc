@@ -209,6 +209,13 @@ void PublishWindow::on(const Registered& reply, MonoTime now) {
       return fail_with(ErrorCode::kDiverged,
                        "the sidecar's log is another one: its incarnation changed");
     }
+    if (!options_.name.empty() && acknowledged_.position.value > 0) {
+      return fail_with(ErrorCode::kDiverged,
+                       "the sidecar's log no longer knows '" + options_.name +
+                           "', which had it acknowledge up to " +
+                           std::to_string(acknowledged_.position.value) +
+                           ": it was restored from an older copy, or the producer forgotten");
+    }
     if (!entries_.empty() && entries_.front().origin.producer.value != 0) {
       return fail_with(ErrorCode::kUnregistered,
                        "the sidecar has forgotten this producer; whether its last batches were "

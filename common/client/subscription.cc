@@ -62,6 +62,8 @@ std::optional<Subscription::Delivery> Subscription::next_delivery() {
   if (deliveries_.empty()) return std::nullopt;
   Delivery delivery = std::move(deliveries_.front());
   deliveries_.pop_front();
+  if (const auto* events = std::get_if<Events>(&delivery))
+    undelivered_bytes_ -= events->batch.bytes().size();
   return delivery;
 }
 
@@ -75,6 +77,7 @@ void Subscription::deliver(std::shared_ptr<const Message> owner, const BatchView
     deliveries_.push_back(
         Missing{wanted, header.count - skip, batch.gap_reason(), header.checksum});
   } else {
+    undelivered_bytes_ += batch.bytes().size();
     deliveries_.push_back(Events{std::move(owner), batch, skip});
   }
 }
@@ -89,7 +92,7 @@ void Subscription::skip_to(Sequence next, std::string reason) {
 
 void Subscription::hear_head(Sequence head, MonoTime now) {
   head_ = std::max(head_, head);
-  if (has_cursor_ && cursor_.sequence >= head) covered_ = now;
+  heard_ = now;
 }
 
 /// Of one run of the sidecar over one log, the highest head; on_boot() forgets it.

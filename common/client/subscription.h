@@ -100,9 +100,10 @@ class Subscription {
   [[nodiscard]] const Cursor& cursor() const { return cursor_; }
   /// The highest head heard of.
   [[nodiscard]] Sequence head() const { return head_; }
-  /// When the delivered cursor last covered a head as it was heard of; the time of construction if
-  /// never.
-  [[nodiscard]] std::optional<MonoTime> covered() const { return covered_; }
+  /// When a head was last heard of: whoever has come to head() had everything at that time.
+  [[nodiscard]] std::optional<MonoTime> heard() const { return heard_; }
+  /// Bytes of batches that wait to be delivered.
+  [[nodiscard]] std::size_t undelivered_bytes() const { return undelivered_bytes_; }
   /// When the next beacon is overdue; nullopt: none was heard since the start.
   [[nodiscard]] std::optional<MonoTime> beacon_due() const { return beacon_due_; }
   /// How long the most silent producer has been silent.
@@ -143,6 +144,7 @@ class Subscription {
   bool uncommitted_start_ = false;
 
   std::deque<Delivery> deliveries_;
+  std::size_t undelivered_bytes_ = 0;
   struct Buffered {
     std::shared_ptr<const Message> owner;
     BatchView batch;
@@ -160,7 +162,7 @@ class Subscription {
   Incarnation log_incarnation_;
   Sequence log_head_;
   Sequence head_;
-  std::optional<MonoTime> covered_;
+  std::optional<MonoTime> heard_;
   std::optional<MonoTime> beacon_due_;
   std::optional<Beacon> last_beacon_;
   MonoTime last_beacon_at_{};

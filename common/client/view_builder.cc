@@ -54,7 +54,13 @@ WriteTransaction& ViewBuilder::group() {
 
 Result<std::size_t> ViewBuilder::apply(std::size_t bytes_max) {
   std::size_t bytes = 0;
-  for (auto& [stream, state] : streams_) {
+  // Another one first each time: a stream with much to apply does not keep the others waiting.
+  auto turn = streams_.upper_bound(last_first_);
+  if (turn == streams_.end()) turn = streams_.begin();
+  if (turn != streams_.end()) last_first_ = turn->first;
+  for (std::size_t i = 0; i < streams_.size(); ++i, ++turn) {
+    if (turn == streams_.end()) turn = streams_.begin();
+    auto& [stream, state] = *turn;
     while (bytes < bytes_max && !state.finished()) {
       const auto delivery = state.subscription->next_delivery();
       if (!delivery) break;

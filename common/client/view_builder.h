@@ -90,6 +90,7 @@ class ViewBuilder {
   bool replayed_;
   std::map<std::string, StreamState> streams_;
   std::optional<WriteTransaction> group_;
+  std::string last_first_;  // the stream that apply began with
   std::vector<Skipped> skipped_;
 };
 

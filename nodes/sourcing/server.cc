@@ -48,9 +48,12 @@ tl::expected<Reached, QueryError> has_reached(const EddRequest& request,
 QueryServer::QueryServer(Options options, Consumer& consumer)
     : options_(std::move(options)),
       consumer_(consumer),
-      router_(context_, SocketKind::kRouter, limits::kControlHighWaterMessages) {}
+      router_(context_, SocketKind::kRouter, limits::kQueryHighWaterMessages) {}
 
-Result<void> QueryServer::bind() { return router_.bind(options_.endpoint); }
+Result<void> QueryServer::bind() {
+  router_.limit_frames(limits::kQueryFrameBytesMax);
+  return router_.bind(options_.endpoint);
+}
 
 Result<void> QueryServer::serve(StopSignals& signals) {
   Poller poller;
@@ -69,7 +72,7 @@ Result<void> QueryServer::serve(StopSignals& signals) {
 }
 
 void QueryServer::take_queries() {
-  for (int taken = 0; taken < limits::kControlHighWaterMessages; ++taken) {
+  for (int taken = 0; taken < limits::kQueryHighWaterMessages; ++taken) {
     auto frames = router_.receive();
     if (!frames) return;
     const std::string route(frames->front().view());
@@ -112,7 +115,11 @@ std::optional<std::string> QueryServer::try_answer(std::string_view query, MonoT
   const EddRequest& request = *parsed.request;
   const bool live = request.view.empty();
   const auto view = consumer_.view(std::string(request.view));
-  if (!view) return encode_error({"bad_query", view.error().message, "view"}, parsed.id);
+  if (!view) {
+    const bool later = view.error().code == ErrorCode::kUnavailable;  // it is being built
+    return encode_error({later ? "unavailable" : "bad_query", view.error().message, "view"},
+                        parsed.id);
+  }
   const auto streams = consumer_.status();
   const ReadTransaction read = (*view)->store().read();
   const auto cursors = (*view)->cursors(read);

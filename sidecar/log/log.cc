@@ -14,6 +14,7 @@ namespace {
 constexpr std::uint32_t kFormat = 1;
 constexpr std::string_view kFormatKey = "format";
 constexpr std::string_view kBootKey = "boot";
+constexpr std::string_view kClockKey = "clock";
 constexpr unsigned kSmallDatabases = 4;
 constexpr std::size_t kPageBytes = 4096;
 
@@ -209,6 +210,16 @@ Result<void> Log::prepare() {
     }
   }
 
+  key = to_val(kClockKey);
+  code = mdb_get(txn, meta_, &key, &value);
+  if (code == 0) {
+    auto record = decode_clock_record(to_view(value));
+    if (!record) return fail(record.error().in("clock"));
+    clock_ = std::move(*record);
+  } else if (code != MDB_NOTFOUND) {
+    return fail_lmdb("cannot read the clock record", code);
+  }
+
   boot_ = BootId::random();
   key = to_val(kBootKey);
   value = to_val(boot_.view());
@@ -239,6 +250,23 @@ std::uint64_t Log::free_bytes() const {
     pages += load_le<std::uint64_t>(static_cast<const char*>(value.mv_data));
   }
   return pages * kPageBytes;
+}
+
+Result<void> Log::put_clock(const ClockRecord& record) {
+  MDB_txn* txn = nullptr;
+  int code = mdb_txn_begin(env_.get(), nullptr, 0, &txn);
+  if (code != 0) return fail_lmdb("cannot begin", code);
+  const std::string encoded = encode_record(record);
+  MDB_val key = to_val(kClockKey), value = to_val(encoded);
+  code = mdb_put(txn, meta_, &key, &value, 0);
+  if (code != 0) {
+    mdb_txn_abort(txn);
+    return fail_lmdb("cannot put the clock record", code);
+  }
+  code = mdb_txn_commit(txn);
+  if (code != 0) return fail_lmdb("cannot commit the clock record", code);
+  clock_ = record;
+  return {};
 }
 
 Log::Transaction Log::begin() { return Transaction(*this); }

@@ -61,6 +61,10 @@ class Log {
   [[nodiscard]] const StreamRecord& stream(StreamIndex stream) const {
     return records_[stream.value];
   }
+  /// As committed, for the writer's thread; none: never put.
+  [[nodiscard]] const std::optional<ClockRecord>& clock() const { return clock_; }
+  /// In a transaction of its own, for the writer's thread.
+  [[nodiscard]] Result<void> put_clock(const ClockRecord& record);
   /// Makes sure that a commit of `bytes` of batches fits: kFull if not. For the writer's thread.
   [[nodiscard]] Result<void> ensure_space(std::uint64_t bytes);
 
@@ -83,6 +87,7 @@ class Log {
   unsigned meta_ = 0, streams_ = 0, producers_ = 0, consumers_ = 0;
   std::vector<unsigned> batches_;      // by stream
   std::vector<StreamRecord> records_;  // by stream, as committed
+  std::optional<ClockRecord> clock_;
 };
 
 /// Ends without effect unless committed. After any kIo of its functions the process stops: what the

@@ -79,6 +79,27 @@ Result<Record> closed(const FieldReader& fields, Record record) {
 
 }  // namespace
 
+std::string encode_record(const ClockRecord& record) {
+  std::string bytes;
+  append_le(bytes, unix_ns(record.wall));
+  append_le(bytes, record.since_boot.time_since_epoch().count());
+  append_le(bytes, std::uint8_t{record.doubted});
+  append_le(bytes, static_cast<std::uint16_t>(record.host_boot.size()));
+  bytes += record.host_boot;
+  return sealed(std::move(bytes));
+}
+
+Result<ClockRecord> decode_clock_record(std::string_view bytes) {
+  auto fields = open_record(bytes);
+  if (!fields) return fail(fields.error());
+  ClockRecord record;
+  record.wall = wall_from_unix_ns(fields->number<std::int64_t>());
+  record.since_boot = MonoTime(Nanoseconds(fields->number<std::int64_t>()));
+  record.doubted = fields->number<std::uint8_t>() != 0;
+  record.host_boot = fields->text(fields->number<std::uint16_t>());
+  return closed(*fields, record);
+}
+
 std::string encode_record(const StreamRecord& record) {
   std::string bytes;
   append_id(bytes, record.incarnation);

@@ -48,6 +48,16 @@ struct ConsumerRecord {
   WallTime time{};  // of its last report
 };
 
+/// What the wall clock was last vouched for by, and whether it is doubted since (retention.h).
+struct ClockRecord {
+  WallTime wall{};        // when it was in order…
+  MonoTime since_boot{};  // …and the time since boot then
+  bool doubted = false;
+  std::string host_boot;  // in which since_boot counts
+};
+
+[[nodiscard]] std::string encode_record(const ClockRecord& record);
+[[nodiscard]] Result<ClockRecord> decode_clock_record(std::string_view bytes);
 [[nodiscard]] std::string encode_record(const StreamRecord& record);
 [[nodiscard]] std::string encode_record(const ProducerRecord& record);
 [[nodiscard]] std::string encode_record(const ConsumerRecord& record);

@@ -83,6 +83,14 @@ class ReplayIntoNode(KeyedTest):
         self.assertEqual(consumer.dump("trial")["values"], self.fold("a", 11, head - 1))
         self.assert_folded(consumer, "a")
 
+    def test_a_node_that_keeps_no_view_is_not_rebuilt(self):
+        head = self.publish_and_record(20)
+        for words in (["rebuild", "recorder"], ["rebuild", "recorder", "--until", "end", "--view", "v"]):
+            returned, _, err = self.verb(*words)
+            self.assertEqual(returned, 2, err)
+            self.assertIn("keeps no view", err)
+        self.assertEqual((len(self.lines("live")), self.lines("replayed")), (head, []))
+
     def test_mistakes_and_a_node_that_is_down_are_told(self):
         self.publish_and_record(5)
         self.assertIn("did you mean 'recorder'?", self.replay(into="recordr", code=2))

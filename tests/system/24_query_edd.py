@@ -1,11 +1,15 @@
 #!/usr/bin/python3
 """`query edd` as it is used from a shell: reads its own writes, asks views of the past, keeps the order of a file."""
 
+import contextlib
 import datetime
 import itertools
 import json
+import os
 import pathlib
 import unittest
+
+import zmq
 
 from forebay_test import Installation
 
@@ -146,6 +150,22 @@ class QueryEdd(unittest.TestCase):
             code, out, err = self.run_verb("query", "edd", "--node", "sourcing-1", "--file", questions)
             self.assertEqual((code, err), (expected, ""))
             self.assertEqual([json.loads(line)["id"] for line in out.splitlines()], ["TENT-2P", last])
+
+    def test_frames_that_are_no_questions_do_not_fill_its_memory(self):
+        self.query(*ORDER, *self.knowing_all())
+        before = self.node.anonymous_memory()
+        with zmq.Context() as context:
+            for socket_name in ("query", "control"):
+                for size in (8 << 20, 1 << 20, 60_000, 100):
+                    with context.socket(zmq.DEALER) as dealer:
+                        dealer.linger = 0
+                        dealer.sndtimeo = 2000
+                        dealer.connect(self.installation.endpoint("sourcing-1", socket_name))
+                        with contextlib.suppress(zmq.Again):
+                            for _ in range(200):
+                                dealer.send(os.urandom(size))
+        self.query(*ORDER, *self.knowing_all())
+        self.assertLess(self.node.anonymous_memory() - before, 64 << 20)
 
     def test_mistakes_are_told(self):
         self.query(*ORDER, *self.knowing_all())

@@ -26,6 +26,7 @@ class MovableClock final : public Clock {
   MonoTime mono() const override { return real_.mono() + ahead_; }
   MonoTime since_boot() const override { return real_.since_boot() + ahead_; }
   bool synchronised() const override { return real_.synchronised(); }
+  std::string host_boot() const override { return real_.host_boot(); }
   void advance(Nanoseconds by) { ahead_ += by; }
 
  private:

@@ -117,7 +117,7 @@ TEST_CASE("BytesAreTrimmedWhateverTheClockSays") {
 
 TEST_CASE("AJumpOfLessThanAnHourIsTakenAsItIs") {
   ManualClock clock;
-  ClockTrust trust(clock, std::nullopt);
+  ClockTrust trust(clock, {}, std::nullopt);
   clock.wall_now += minutes(59);
   CHECK(trust.trusted());
   clock.wall_now -= minutes(110);
@@ -128,7 +128,7 @@ TEST_CASE("AJumpOfLessThanAnHourIsTakenAsItIs") {
 
 TEST_CASE("DoubtStaysEvenIfTheClockComesBackUntilItIsSynchronised") {
   ManualClock clock;
-  ClockTrust trust(clock, std::nullopt);
+  ClockTrust trust(clock, {}, std::nullopt);
   clock.wall_now += hours(2);
   CHECK_FALSE(trust.trusted());
   clock.wall_now -= hours(2);
@@ -141,16 +141,55 @@ TEST_CASE("DoubtStaysEvenIfTheClockComesBackUntilItIsSynchronised") {
 
 TEST_CASE("AClockFarFromTheLastCommitIsDoubtedFromTheStart") {
   ManualClock clock;
-  CHECK_FALSE(ClockTrust(clock, clock.wall() - hours(2)).trusted());
-  CHECK_FALSE(ClockTrust(clock, clock.wall() + hours(2)).trusted());
-  CHECK(ClockTrust(clock, clock.wall() - minutes(30)).trusted());
+  CHECK_FALSE(ClockTrust(clock, {}, clock.wall() - hours(2)).trusted());
+  CHECK_FALSE(ClockTrust(clock, {}, clock.wall() + hours(2)).trusted());
+  CHECK(ClockTrust(clock, {}, clock.wall() - minutes(30)).trusted());
   clock.is_synchronised = true;
-  CHECK(ClockTrust(clock, clock.wall() - hours(2)).trusted());
+  CHECK(ClockTrust(clock, {}, clock.wall() - hours(2)).trusted());
+}
+
+TEST_CASE("WhatAClockStampedAfterItsJumpDoesNotVouchForIt") {
+  const bool rebooted = GENERATE(false, true);
+  Fixture f;
+  auto trimmer = f.trimmer(hours(1));
+  trim(trimmer);
+  f.append();
+  f.clock.wall_now += hours(5);
+  f.clock.advance(seconds(2));
+  REQUIRE(trimmer.watch_clock().has_value());
+  f.append();  // stamped with the wrong time
+  f.log.reset();
+  f.log = std::move(*Log::open({f.dir / "log", {"a", "b"}, std::uint64_t{12} << 20}));
+  if (rebooted) {
+    f.clock.boot = "second";
+    f.clock.mono_now = MonoTime(hours(0));
+  }
+  auto after = f.trimmer(hours(1));
+  trim(after);
+  CHECK(f.oldest() == 1);
+  f.clock.is_synchronised = true;
+  f.clock.advance(seconds(2));
+  trim(after);
+  CHECK(f.oldest() == 2);
+}
+
+TEST_CASE("AJumpBetweenTwoRunsIsSeen") {
+  Fixture f;
+  {
+    auto trimmer = f.trimmer(hours(1));
+    trim(trimmer);
+    f.append();
+  }
+  f.clock.wall_now += minutes(90);  // within an hour of nothing that the log holds but its record
+  f.append();
+  auto after = f.trimmer(hours(1));
+  trim(after);
+  CHECK(f.oldest() == 1);
 }
 
 TEST_CASE("TimePassingIsNoJumpHoweverMuch") {
   ManualClock clock;
-  ClockTrust trust(clock, clock.wall());
+  ClockTrust trust(clock, {}, clock.wall());
   clock.advance(hours(24 * 365));
   CHECK(trust.trusted());
 }

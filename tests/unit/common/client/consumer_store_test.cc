@@ -73,5 +73,21 @@ TEST_CASE("GapsAndFailedEventsAreOfTheirStreamAndInOrder") {
   CHECK(store->failed(read, "order", 1).size() == 1);
 }
 
+TEST_CASE("GapsThatMeetLackWhatLiesOverBoth") {
+  const test::TempDir dir;
+  const auto store = ConsumerStore::open(dir / "view", {}).value();
+  WriteTransaction write = store->store().write();
+  REQUIRE(store->put_gap(write, "a", Sequence{1}, 50, "trimmed"));
+  REQUIRE(store->put_gap(write, "a", Sequence{51}, 50, "trimmed"));
+  REQUIRE(store->put_gap(write, "a", Sequence{102}, 10, "trimmed"));
+  REQUIRE(write.commit());
+  const ReadTransaction read = store->store().read();
+  CHECK(store->lacks_all(read, "a", Sequence{1}, 100));
+  CHECK(store->lacks_all(read, "a", Sequence{40}, 20));
+  CHECK_FALSE(store->lacks_all(read, "a", Sequence{1}, 101));  // 101 was applied
+  CHECK_FALSE(store->lacks_all(read, "a", Sequence{100}, 5));
+  CHECK_FALSE(store->lacks_all(read, "b", Sequence{1}, 1));
+}
+
 }  // namespace
 }  // namespace forebay

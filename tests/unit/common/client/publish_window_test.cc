@@ -330,6 +330,16 @@ TEST_CASE("AForgottenProducerGoesOnIfItHadSentNothingAndFailsIfItHad") {
   }
 }
 
+TEST_CASE("ANamedProducerThatTheLogForgotAfterItAcknowledgedIsDiverged") {
+  Fixture f;
+  f.registered();
+  f.publish();
+  f.send();
+  f.acknowledged(1);
+  f.registered(0, 1, kNextBoot, ProducerId{8});  // an older copy, from before it was registered
+  CHECK(f.failure() == ErrorCode::kDiverged);
+}
+
 TEST_CASE("ALogThatLacksWhatItAcknowledgedIsDiverged") {
   Fixture f;
   f.registered();

@@ -142,19 +142,19 @@ TEST_CASE("OneThatBeginsDivergedAsCommittedStaysSo") {
 
 // what is told of it
 
-TEST_CASE("CoveredIsWhenTheCursorLastReachedAHeadThatWasHeardOf") {
+TEST_CASE("HeardIsWhenAHeadWasLastToldOf") {
   Fixture f;
-  CHECK_FALSE(f.subscription.covered());
+  CHECK_FALSE(f.subscription.heard());
   f.go_live(1);
   const MonoTime then = f.now;
-  CHECK(f.subscription.covered() == then);
+  CHECK(f.subscription.heard() == then);
   f.now += milliseconds(100);
   f.beacon(2);
-  CHECK(f.subscription.covered() == then);
+  CHECK(f.subscription.heard() == f.now);
   CHECK(f.subscription.head() == Sequence{4});
   REQUIRE(f.fetch());
   f.batches(1, 2, 2);
-  CHECK(f.subscription.covered() == f.now);
+  CHECK(f.subscription.heard() == f.now);
 }
 
 }  // namespace
