@@ -197,6 +197,8 @@ Result<void> Consumer::round(Poller& poller) {
   // Everything that is there goes into one transaction: load makes larger groups by itself.
   const auto applied = live_->apply(limits::kApplyGroupBytesMax);
   if (!applied) return fail(applied.error());
+  // Before the commit, so that the sidecar reads the next range while this one is being synced.
+  for (const auto& link : links_) send_requests(*link);
   const auto committed = live_->commit();
   if (!committed) return fail(committed.error());
   if (build_) {

@@ -48,9 +48,15 @@ Result<Admission> Publisher::publish(const Event& event, std::optional<ProducerS
   const std::lock_guard hold(mutex_);
   const bool was_empty = window_.empty();
   auto admission = window_.publish(event, clock_.wall(), sequence);
-  if (admission && *admission == Admission::kTaken && (was_empty || window_.has_unsent()))
-    bell_.post({});
+  if (admission && *admission == Admission::kTaken) send_at_once(was_empty);
   return admission;
+}
+
+/// Without waking the thread, which would cost a lone event a tenth of its way.
+void Publisher::send_at_once(bool was_empty) {
+  if (blocked_ || !(was_empty || window_.has_unsent())) return;
+  send_batches(clock_.mono());
+  if (blocked_) bell_.post({});  // it tries again soon
 }
 
 template <class Ready>
@@ -77,7 +83,7 @@ Result<void> Publisher::publish_within(milliseconds timeout, const Event& event,
     auto admission = window_.publish(event, clock_.wall(), sequence);
     if (!admission) return fail(admission.error());
     if (*admission == Admission::kTaken) {
-      if (was_empty || window_.has_unsent()) bell_.post({});
+      send_at_once(was_empty);
       return {};
     }
     if (changed_.wait_until(hold, deadline) == std::cv_status::timeout) {
@@ -97,7 +103,6 @@ Result<Acknowledgement> Publisher::wait_registered(milliseconds timeout) {
 
 Result<Acknowledgement> Publisher::flush(milliseconds timeout) {
   std::unique_lock hold(mutex_);
-  bell_.post({});
   const bool ready = wait(hold, timeout, [&] {
     return (window_.empty() && window_.was_registered()) ||
            window_.state() == PublishWindow::State::kFailed;
@@ -129,7 +134,8 @@ void Publisher::run() {
     const std::lock_guard hold(mutex_);
     const MonoTime now = clock_.mono();
     if (poller.readable(replies)) receive_replies(now);
-    send_due(now);
+    send_requests(now);
+    send_batches(now);
     changed_.notify_all();
     if (!stopping_) continue;
     if (const auto goodbye = window_.goodbye(); goodbye && window_.empty()) {
@@ -158,11 +164,14 @@ void Publisher::receive_replies(MonoTime now) {
   }
 }
 
-void Publisher::send_due(MonoTime now) {
+void Publisher::send_requests(MonoTime now) {
   for (const Request& request : window_.take_requests(now)) {
     // One that cannot be sent is due again soon.
     static_cast<void>(dealer_.send(Message(std::string_view(encode({}, request)))));
   }
+}
+
+void Publisher::send_batches(MonoTime now) {
   blocked_ = false;
   while (auto batch = window_.next_to_send(now)) {
     if (push_.send(Message(std::move(batch))) != SendResult::kSent) {

@@ -7,8 +7,9 @@
 //   not
 //
 // publish never waits: when the window is full it says kWouldBlock (publish_within waits up to a
-// deadline). The object has a thread of its own that sends, sends again and takes acknowledgements,
-// also while the sidecar is down or restarts. All functions may be called from any thread. What is
+// deadline). It hands a batch that is due to the socket itself; a thread of the object's own takes
+// acknowledgements, sends what waited for them, and sends again, also while the sidecar is down or
+// restarts. All functions may be called from any thread. What is
 // unacknowledged when it is destroyed is not sent again: flush first.
 #pragma once
 
@@ -74,7 +75,9 @@ class Publisher {
   Publisher(Options options, PublishWindow window);
   void run();
   void receive_replies(MonoTime now);
-  void send_due(MonoTime now);
+  void send_requests(MonoTime now);
+  void send_batches(MonoTime now);
+  void send_at_once(bool was_empty);
   [[nodiscard]] std::chrono::milliseconds time_to_next() const;
   template <class Ready>
   [[nodiscard]] bool wait(std::unique_lock<std::mutex>& hold, std::chrono::milliseconds timeout,
@@ -83,7 +86,7 @@ class Publisher {
 
   Options options_;
   SystemClock clock_;
-  mutable std::mutex mutex_;  // guards window_ and stopping_
+  mutable std::mutex mutex_;  // guards window_, stopping_, push_ and blocked_
   std::condition_variable changed_;
   PublishWindow window_;
   bool stopping_ = false;

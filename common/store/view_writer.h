@@ -3,11 +3,11 @@
 // at 5 to 38 µs each).
 #pragma once
 
-#include <map>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
+#include <vector>
 
 #include "common/store/store.h"
 
@@ -28,12 +28,24 @@ class ViewWriter {
   /// out of bounds, and nothing was put. Any other error is the store's.
   [[nodiscard]] Result<void> accept();
   /// Forgets what was gathered (the event was refused).
-  void refuse() { pending_.clear(); }
+  void refuse();
 
  private:
-  using Key = std::pair<std::size_t, std::string>;
+  /// A write of this event; its key and value lie in bytes_, one after the other.
+  struct Pending {
+    Table table;
+    std::size_t key_at;
+    std::size_t key_bytes;
+    std::size_t value_bytes;
+    bool erased;
+  };
+  void add(Table table, std::string_view key, std::string_view value, bool erased);
+  [[nodiscard]] std::string_view key_of(const Pending& write) const;
+  [[nodiscard]] std::string_view value_of(const Pending& write) const;
+
   WriteTransaction& transaction_;
-  std::map<Key, std::optional<std::string>> pending_;  // nullopt: erased
+  std::vector<Pending> pending_;  // in order; few, so that a look through them beats any index
+  std::string bytes_;             // kept from event to event
 };
 
 }  // namespace forebay

@@ -31,6 +31,20 @@ TEST_CASE_METHOD(Fixture, "AHandlerReadsItsOwnWrites") {
   CHECK(write.get(kTable, "a") == "old");
 }
 
+TEST_CASE_METHOD(Fixture, "WhatWasReadCanBeWrittenAgain") {
+  ViewWriter view(write);
+  view.put(kTable, "k0", std::string(40, 'v'));
+  for (int i = 1; i < 50; ++i) {  // its bytes move several times
+    const std::string before = "k" + std::to_string(i - 1), key = "k" + std::to_string(i);
+    view.put(kTable, key, *view.get(kTable, before));
+    CHECK(view.get(kTable, key) == std::string(40, 'v'));
+  }
+  view.put(kTable, "k0", "last");
+  REQUIRE(view.accept().has_value());
+  CHECK(write.get(kTable, "k0") == "last");
+  CHECK(write.get(kTable, "k49") == std::string(40, 'v'));
+}
+
 TEST_CASE_METHOD(Fixture, "AnAcceptedEventIsInTheTransaction") {
   REQUIRE(write.put(kTable, "b", "old").has_value());
   ViewWriter view(write);
