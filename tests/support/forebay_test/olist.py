@@ -36,25 +36,15 @@ def data_or_skip():
     return data
 
 
-def converted(data, folder, keeps=None):
-    """By stream, its events: of all sellers, or those that `keeps` says, and what they stock."""
+def converted(data, folder):
+    """By stream, its events."""
     convert.convert(data, folder, 80)
     streams = {stream: [] for stream in STREAMS}
-    stocked = set()
     with open(folder / "timeline.ndjson", encoding="utf-8") as timeline:
         for line in timeline:
             entry = json.loads(line)
-            if "ask" in entry:
-                continue
-            data = entry["event"]["data"]
-            if "fc" in data:
-                if keeps and not keeps(data["fc"]):
-                    continue
-                if "sku" in data:
-                    stocked.add(data["sku"])
-            streams[entry["stream"]].append(entry["event"])
-    if keeps:
-        streams["catalog"] = [event for event in streams["catalog"] if event["data"]["sku"] in stocked]
+            if "ask" not in entry:
+                streams[entry["stream"]].append(entry["event"])
     return streams
 
 
