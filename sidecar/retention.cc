@@ -63,8 +63,7 @@ Result<void> Trimmer::watch_clock() {
   const bool was_doubted = log_.clock() && log_.clock()->doubted;
   const bool trusted = trust_.trusted();
   const ClockRecord& known = trust_.known();
-  const bool written = log_.clock() && log_.clock()->doubted == known.doubted &&
-                       log_.clock()->host_boot == known.host_boot;
+  const bool written = log_.clock() == known;
   const bool tell = !std::exchange(told_, true) || !written;
   if (tell && !trusted && keeps_by_age()) {
     spdlog::warn(

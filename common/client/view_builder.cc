@@ -36,7 +36,8 @@ Result<ViewBuilder> ViewBuilder::make(ConsumerStore& store, Handler& handler, st
 
 Subscription* ViewBuilder::subscription(std::string_view stream) {
   const auto found = streams_.find(std::string(stream));
-  return found == streams_.end() ? nullptr : found->second.subscription.get();
+  const bool wanted = found != streams_.end() && !found->second.finished();
+  return wanted ? found->second.subscription.get() : nullptr;
 }
 
 std::vector<Subscription*> ViewBuilder::subscriptions() {

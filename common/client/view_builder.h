@@ -48,6 +48,7 @@ class ViewBuilder {
     [[nodiscard]] bool finished() const { return until && record.cursor.sequence >= *until; }
   };
   [[nodiscard]] const std::map<std::string, StreamState>& streams() const { return streams_; }
+  /// nullptr: no such stream, or it has come as far as it shall and takes no more.
   [[nodiscard]] Subscription* subscription(std::string_view stream);
   [[nodiscard]] std::vector<Subscription*> subscriptions();
 

@@ -1,6 +1,6 @@
 // What a handler writes with: gathers the writes of one event and puts them when the handler
 // accepted it, so that a refused event changes nothing (nested LMDB transactions would do the same
-// at 5 to 38 µs each).
+// at 5 to 38 µs each). Made for some tens of writes an event: each get looks through them.
 #pragma once
 
 #include <cstddef>

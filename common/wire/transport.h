@@ -2,7 +2,7 @@
 //
 // Every socket has: frames bounded by limits::kFrameBytesMax, high-water marks from byte budgets,
 // LINGER 0 (what is unacknowledged is resent from elsewhere), heartbeats, a short handshake.
-// Nothing blocks: send and receive say kWouldBlock. A socket belongs to one thread.
+// Nothing blocks: send and receive say kWouldBlock. A socket is used by one thread at a time.
 #pragma once
 
 #include <array>

@@ -54,6 +54,7 @@ struct ClockRecord {
   MonoTime since_boot{};  // …and the time since boot then
   bool doubted = false;
   std::string host_boot;  // in which since_boot counts
+  friend bool operator==(const ClockRecord&, const ClockRecord&) = default;
 };
 
 [[nodiscard]] std::string encode_record(const ClockRecord& record);

@@ -173,6 +173,24 @@ TEST_CASE("WhatAClockStampedAfterItsJumpDoesNotVouchForIt") {
   CHECK(f.oldest() == 2);
 }
 
+TEST_CASE("AClockThatWasSetAndSynchronisedAtOnceIsTrustedAfterARestart") {
+  Fixture f;
+  {
+    auto trimmer = f.trimmer(hours(1));
+    trim(trimmer);
+    f.clock.wall_now += hours(3);
+    f.clock.advance(seconds(2));
+    f.clock.is_synchronised = true;  // before anybody looked
+    trim(trimmer);
+  }
+  f.clock.is_synchronised = false;
+  f.append();
+  auto after = f.trimmer(hours(1));
+  f.clock.advance(hours(2));
+  trim(after);
+  CHECK(f.oldest() == 2);
+}
+
 TEST_CASE("AJumpBetweenTwoRunsIsSeen") {
   Fixture f;
   {
