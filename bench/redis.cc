@@ -21,7 +21,7 @@ struct Options {
   std::size_t size = 256;
 };
 
-constexpr std::uint64_t kUnderWayMax = 16'384;  // more did not make it faster
+constexpr std::uint64_t kUnderWayMax = 16'384;  // a guess: not tuned yet
 
 class Client {
  public:

@@ -12,7 +12,7 @@ RATIOS = [
     ("one event and wait ÷ bare zmq + LMDB", "wait/256/forebay", "wait/256/zmq+lmdb", 1.15, False),
     ("into a keyed view ÷ bare LMDB keyed updates", "apply/256/forebay", "apply/256/lmdb", 0.7, True),
 ]
-VALUES = [("private memory of a sidecar at full load, MiB", "memory/256/forebay", 96, False)]
+VALUES = [("private memory of a sidecar after the load, MiB", "memory/256/forebay", 96, False)]
 
 
 def met(value, goal, more):
