@@ -17,7 +17,7 @@ namespace forebay::bench {
 class MadeEvents {
  public:
   /// `bytes`: of an encoded event, 64 or more.
-  explicit MadeEvents(std::size_t bytes) {
+  explicit MadeEvents(std::size_t bytes) : size_(bytes) {
     event_.type = "stock.adjusted";
     for (std::size_t pad = bytes - kOverhead;; --pad) {
       set_data(pad);
@@ -25,6 +25,8 @@ class MadeEvents {
     }
     FOREBAY_INVARIANT(encode(0).size() == bytes);
   }
+
+  [[nodiscard]] std::size_t size() const { return size_; }
 
   /// The event of that number, which is also its key; of now unless told: valid until the next.
   const Event& event(std::uint64_t number, std::optional<WallTime> time = {}) {
@@ -37,9 +39,9 @@ class MadeEvents {
   }
 
   /// The same as its bytes, for those who carry bytes: valid until the next.
-  const std::string& encode(std::uint64_t number) {
+  const std::string& encode(std::uint64_t number, std::optional<WallTime> time = {}) {
     encoded_.clear();
-    FOREBAY_INVARIANT(encode_event(event(number), WallTime{}, encoded_).has_value());
+    FOREBAY_INVARIANT(encode_event(event(number, time), WallTime{}, encoded_).has_value());
     return encoded_;
   }
 
@@ -53,6 +55,7 @@ class MadeEvents {
     pack_text(pack, std::string(pad, 'x'));
   }
 
+  std::size_t size_;
   SystemClock clock_;
   Event event_;
   std::string encoded_;

@@ -1,10 +1,11 @@
 // The same on NATS JetStream, file store, by its C client.
 //
-//   bench_nats ROLE --url URL --events N [--size BYTES]
+//   bench_nats ROLE --url URL --events N [--size BYTES] …
 //
-//   publish   asynchronous publishing, until all is acknowledged
+//   publish   asynchronous publishing, until all is acknowledged; at a --rate, in an open loop
 //   wait      one event at a time, acknowledged
-//   listen    an ordered consumer; with --behind from the stream's beginning
+//   listen    an ordered consumer; --behind: from the stream's beginning; --latency: times events
+//             from when they were due
 #include <nats/nats.h>
 
 #include <CLI/CLI.hpp>
@@ -12,19 +13,20 @@
 
 #include "bench/figures.h"
 #include "bench/made_events.h"
+#include "bench/open_loop.h"
 
 namespace forebay::bench {
 namespace {
 
 struct Options {
   std::string url;
-  std::uint64_t events = 0;
+  std::uint64_t events = 0, rate = 0;
   std::size_t size = 256;
-  bool behind = false;
+  std::int64_t in_flight = 32'768;
+  bool behind = false, latency = false;
 };
 
 constexpr const char* kStream = "bench";
-constexpr std::int64_t kPendingMax = 32'768;  // a guess: not tuned yet
 
 void check(natsStatus status, const char* what) {
   if (status == NATS_OK) return;
@@ -38,7 +40,7 @@ class Stream {
     check(natsConnection_ConnectTo(&connection_, options.url.c_str()), "connect");
     jsOptions js_options;
     jsOptions_Init(&js_options);
-    js_options.PublishAsync.MaxPending = kPendingMax;
+    js_options.PublishAsync.MaxPending = options.in_flight;
     js_options.PublishAsync.StallWait = 60'000;
     check(natsConnection_JetStream(&js_, connection_, &js_options), "jetstream");
     jsStreamConfig config;
@@ -65,9 +67,10 @@ class Stream {
 void publish(const Options& options) {
   const Stream stream(options);
   MadeEvents made(options.size);
+  const OpenLoop loop(options.rate);
   const std::int64_t begin = mono_ns();
   for (std::uint64_t i = 0; i < options.events; ++i) {
-    const std::string& bytes = made.encode(i);
+    const std::string& bytes = made.encode(i, loop.wait_for(i));
     check(js_PublishAsync(stream.js(), kStream, bytes.data(), static_cast<int>(bytes.size()),
                           nullptr),
           "publish");
@@ -99,12 +102,19 @@ void wait(const Options& options) {
 
 struct Seen {
   std::uint64_t wanted;
+  bool latency;
   std::uint64_t count = 0;
+  Latencies latencies = {};
   std::atomic<bool> all = false;
 };
 
 void on_message(natsConnection*, natsSubscription*, natsMsg* message, void* closure) {
   auto* seen = static_cast<Seen*>(closure);
+  if (seen->latency) {
+    const std::string_view bytes(natsMsg_GetData(message),
+                                 static_cast<std::size_t>(natsMsg_GetDataLength(message)));
+    seen->latencies.on_event(bytes, {}, SystemClock().wall());
+  }
   natsMsg_Destroy(message);
   if (++seen->count != seen->wanted) return;
   seen->all = true;
@@ -117,7 +127,7 @@ void listen(const Options& options) {
   jsSubOptions_Init(&wanted);
   wanted.Ordered = true;
   wanted.Config.DeliverPolicy = options.behind ? js_DeliverAll : js_DeliverNew;
-  Seen seen{options.events};
+  Seen seen{options.events, options.latency};
   natsSubscription* subscription = nullptr;
   jsErrCode code{};
   const std::int64_t begin = mono_ns();
@@ -128,7 +138,9 @@ void listen(const Options& options) {
   check(natsSubscription_SetPendingLimits(subscription, -1, -1), "limits");
   print({{"ready", true}});
   seen.all.wait(false);
-  print({{"events", seen.count}, {"begin_ns", begin}, {"end_ns", mono_ns()}});
+  Figures figures{{"events", seen.count}, {"begin_ns", begin}, {"end_ns", mono_ns()}};
+  if (options.latency) figures["latency"] = percentiles(seen.latencies.taken());
+  print(figures);
   natsSubscription_Destroy(subscription);
 }
 
@@ -146,7 +158,10 @@ int main(int argc, char** argv) {
   app.add_option("--url", options.url)->required();
   app.add_option("--events", options.events)->required();
   app.add_option("--size", options.size);
+  app.add_option("--rate", options.rate);
+  app.add_option("--in-flight", options.in_flight);
   app.add_flag("--behind", options.behind);
+  app.add_flag("--latency", options.latency);
   CLI11_PARSE(app, argc, argv);
   roles.at(role)(options);
   nats_Close();

@@ -4,7 +4,7 @@
 //
 //   publish   XADD, many under way, until all is answered
 //   wait      XADD, one at a time
-//   listen    XREAD from the stream's beginning
+//   listen    XREAD from the stream's beginning, which need not be there yet
 #include <hiredis/hiredis.h>
 
 #include <CLI/CLI.hpp>
@@ -19,9 +19,8 @@ struct Options {
   std::string socket;
   std::uint64_t events = 0;
   std::size_t size = 256;
+  std::uint64_t in_flight = 16'384;
 };
-
-constexpr std::uint64_t kUnderWayMax = 16'384;  // a guess: not tuned yet
 
 class Client {
  public:
@@ -63,8 +62,8 @@ void publish(const Options& options) {
   for (std::uint64_t i = 0; i < options.events; ++i) {
     client.add(made.encode(i));
     // Half of what is under way at once, so that the server always has something to do.
-    if (i - answered >= kUnderWayMax) {
-      for (std::uint64_t n = 0; n < kUnderWayMax / 2; ++n, ++answered) client.take();
+    if (i - answered >= options.in_flight) {
+      for (std::uint64_t n = 0; n < options.in_flight / 2; ++n, ++answered) client.take();
     }
   }
   for (; answered < options.events; ++answered) client.take();
@@ -114,6 +113,7 @@ int main(int argc, char** argv) {
   app.add_option("--socket", options.socket)->required();
   app.add_option("--events", options.events)->required();
   app.add_option("--size", options.size);
+  app.add_option("--in-flight", options.in_flight);
   CLI11_PARSE(app, argc, argv);
   roles.at(role)(options);
   return 0;

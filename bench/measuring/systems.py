@@ -3,129 +3,93 @@
 import json
 import pathlib
 import shutil
-import signal
 import socket
 import subprocess
 import time
 
-DEADLINE_SECONDS = 300
+from measuring.server import Memory, Role, Server, free_port, wait_for
 
 
-def free_port():
+def listens(port):
     with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
-def wait_for(condition, what, seconds=30):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"{what}: not within {seconds} s")
-        time.sleep(0.01)
-
-
-class Role:
-    """A program of the benchmark under way; each line it prints is a JSON object."""
-
-    def __init__(self, program, *words):
-        self._name = " ".join(map(str, (pathlib.Path(program).name, *words)))
-        self._process = subprocess.Popen([str(program), *map(str, words)], stdout=subprocess.PIPE, text=True)
-
-    def line(self):
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"{self._name} ended with {self._process.wait()}")
-        return json.loads(line)
-
-    def end(self):
-        """What it measured."""
-        figures = self.line()
-        if self._process.wait(DEADLINE_SECONDS) != 0:
-            raise RuntimeError(f"{self._name} ended with {self._process.returncode}")
-        return figures
-
-    def kill(self):
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.wait()
-
-
-class Server:
-    """One server in a folder of its own, which goes with it."""
-
-    def __init__(self, binaries, scratch):
-        self.binaries = binaries
-        self.folder = pathlib.Path(scratch) / self.NAME
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
-        self.process = None
-        self.roles = []
-
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *_):
-        for role in self.roles:
-            role.kill()
-        self.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def spawn(self, *words):
-        with open(self.folder / "server.log", "ab") as log:
-            self.process = subprocess.Popen(list(map(str, words)), stdout=log, stderr=log, cwd=self.folder)
-
-    def stop(self):
-        if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(60)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-
-    def role(self, name, **options):
-        """Starts a role; `events=5` is --events 5, `behind=True` is --behind."""
-        words = [name, *self.address()]
-        for option, value in options.items():
-            words += [f"--{option.replace('_', '-')}"] + ([] if value is True else [str(value)])
-        role = Role(self.binaries / self.PROGRAM, *words)
-        self.roles.append(role)
-        return role
+        return one.connect_ex(("127.0.0.1", port)) == 0
 
 
 class Forebay(Server):
     NAME, PROGRAM = "forebay", "bench_forebay"
+    NODES = ""
 
-    def __init__(self, binaries, scratch, streams=("events",), retention="{}"):
-        super().__init__(binaries, scratch)
-        entries = ", ".join(f"{stream} = {retention}" for stream in streams)
+    def __init__(self, settings, streams=("events",)):
+        """`streams`: names, or the topology's text for each name, as {"events": 'retention = {…}'}."""
+        super().__init__(settings)
+        texts = streams if isinstance(streams, dict) else dict.fromkeys(streams, "")
+        entries = ", ".join(f"{name} = {{ {text} }}" for name, text in texts.items())
         (self.folder / "t.toml").write_text(
-            f'[topology]\nname = "bench"\nstate_dir = "s"\n[hosts.a]\n[sidecars.x]\nhost = "a"\nstreams = {{ {entries} }}\n'
+            '[topology]\nname = "bench"\nstate_dir = "s"\n[hosts.a]\n'
+            f'[sidecars.x]\nhost = "a"\nstreams = {{ {entries} }}\n{self.NODES}'
         )
 
     def start(self):
-        began = time.monotonic()
-        self.spawn(self.binaries / "forebay-sidecar", "-t", self.folder / "t.toml", "x")
-        wait_for(lambda: self.status() is not None, "the sidecar")
-        self.started_seconds = time.monotonic() - began
+        self.started_seconds = self.spawn_ready("forebay-sidecar", "x")
+        self.memory = Memory(self.processes[-1].pid)
+
+    def spawn_ready(self, program, name):
+        """Starts one of Forebay's own; how long it takes until it serves."""
+        path = self.folder / "notify.sock"
+        path.unlink(missing_ok=True)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready:
+            ready.bind(str(path))
+            ready.settimeout(0.5)
+            began = time.monotonic()
+            self.spawn(self.binaries / program, "-t", self.folder / "t.toml", name, NOTIFY_SOCKET=str(path))
+            while True:
+                try:
+                    if b"READY=1" in ready.recv(4096):
+                        return time.monotonic() - began
+                except TimeoutError:
+                    self.watch()
+
+    def stop(self):
+        if self.processes:
+            self.memory.stop()
+        super().stop()
 
     def address(self):
         return ["--state", self.folder / "s" / "x"]
 
     def status(self):
-        done = subprocess.run(
-            [self.binaries / "forebay", "status", "--json", "-t", self.folder / "t.toml"], capture_output=True, text=True
-        )
-        return json.loads(done.stdout)["sidecars"][0] if done.returncode == 0 else None
+        words = [self.binaries / "forebay", "status", "--json", "-t", self.folder / "t.toml"]
+        return json.loads(subprocess.run(words, capture_output=True, check=True).stdout)["sidecars"][0]
 
-    def private_bytes(self):
-        """Memory of its own: what is in the page cache or shared is not."""
-        for line in pathlib.Path(f"/proc/{self.process.pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith(("Private_Dirty:",)):
-                return int(line.split()[1]) * 1024
-        return 0
+    def commits(self):
+        """What the sidecar's commits took since it started; nothing if it does not tell."""
+        return self.status().get("commits", {})
+
+    def heads(self):
+        return {stream["stream"]: stream["head"] for stream in self.status()["streams"]}
+
+
+class Sourcing(Forebay):
+    """A sidecar with four upstreams and a node that keeps a view of them."""
+
+    NAME, PROGRAM = "sourcing", "bench_edd_socket"
+    STREAMS = ("catalog", "inventory", "fulfilment", "carriers")
+    NODES = f'[nodes.sourcing]\nkind = "sourcing"\nhost = "a"\nsubscribes = {list(STREAMS)}\n'.replace("'", '"')
+
+    def __init__(self, settings):
+        super().__init__(settings, self.STREAMS)
+
+    def start(self):
+        super().start()
+        self.spawn_ready("forebay-sourcing", "sourcing")
+
+    def endpoint(self, folder="sourcing"):
+        return f"ipc://{self.folder}/s/{folder}/query.sock"
+
+    def applied(self):
+        """How many events the view has, and how many it lacks."""
+        rows = self.status()["consumers"]
+        return sum(row["cursor"] for row in rows), sum(row["lag"] for row in rows)
 
 
 class Nats(Server):
@@ -136,11 +100,7 @@ class Nats(Server):
         config = f'listen: "127.0.0.1:{self.port}"\njetstream {{ store_dir: "{self.folder}/store" }}\nmax_payload: 2MB\n'
         (self.folder / "nats.conf").write_text(config)
         self.spawn("nats-server", "-c", self.folder / "nats.conf")
-        wait_for(self._listens, "nats-server")
-
-    def _listens(self):
-        with socket.socket() as one:
-            return one.connect_ex(("127.0.0.1", self.port)) == 0
+        wait_for(lambda: listens(self.port), "nats-server")
 
     def address(self):
         return ["--url", f"nats://127.0.0.1:{self.port}"]
@@ -149,8 +109,8 @@ class Nats(Server):
 class Redis(Server):
     NAME, PROGRAM = "redis", "bench_redis"
 
-    def __init__(self, binaries, scratch, fsync="always"):
-        super().__init__(binaries, scratch)
+    def __init__(self, settings, fsync="always"):
+        super().__init__(settings)
         self.fsync = fsync
 
     def start(self):
@@ -165,12 +125,64 @@ class Redis(Server):
         return ["--socket", self.socket]
 
 
-def limit(binaries, scratch, role, keep=False, **options):
+class Rabbit(Server):
+    """With an epmd of its own, which the node would otherwise start as a daemon and leave."""
+
+    NAME, PROGRAM = "rabbit", "bench_rabbit"
+    SCRIPT = pathlib.Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # Debian's; the one in PATH changes the user
+
+    def start(self):
+        self.port, names, distribution = free_port(), str(free_port()), str(free_port())
+        loopback = {"ERL_EPMD_PORT": names, "ERL_EPMD_ADDRESS": "127.0.0.1"}
+        self.spawn("epmd", **loopback)
+        (self.folder / "plugins").write_text("[].\n")
+        self.spawn(
+            self.SCRIPT,
+            **loopback,
+            HOME=str(self.folder),
+            RABBITMQ_NODENAME="bench@localhost",
+            RABBITMQ_NODE_IP_ADDRESS="127.0.0.1",
+            RABBITMQ_NODE_PORT=str(self.port),
+            RABBITMQ_DIST_PORT=distribution,
+            RABBITMQ_MNESIA_BASE=str(self.folder / "mnesia"),
+            RABBITMQ_LOG_BASE=str(self.folder / "log"),
+            RABBITMQ_CONFIG_FILE=str(self.folder / "none"),
+            RABBITMQ_ENABLED_PLUGINS_FILE=str(self.folder / "plugins"),
+            RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="-kernel inet_dist_use_interface {127,0,0,1}",
+        )
+        wait_for(lambda: self.watch() or listens(self.port), "rabbitmq-server", 120)
+
+    def address(self):
+        return ["--port", self.port]
+
+
+def server(settings, system):
+    """By its name in figures."""
+    kind, _, fsync = system.partition("-")
+    if kind == "redis":
+        return Redis(settings, fsync)
+    return {"forebay": Forebay, "nats": Nats, "rabbit": Rabbit}[kind](settings)
+
+
+def systems(settings):
+    """Names of what is installed here of those that are measured."""
+    needs = {
+        "nats": shutil.which("nats-server"),
+        "redis-always": shutil.which("redis-server"),
+        "redis-everysec": shutil.which("redis-server"),
+        "rabbit": Rabbit.SCRIPT.exists(),
+    }
+    clients = {system: settings.binaries / f"bench_{system.split('-')[0]}" for system in needs}
+    return ["forebay"] + [system for system, there in needs.items() if there and clients[system].exists()]
+
+
+def limit(settings, role, keep=False, **options):
     """Runs a role of bench_limits to its end."""
-    folder = pathlib.Path(scratch) / "limits"
+    folder = pathlib.Path(settings.scratch) / "limits"
     words = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
     try:
-        return Role(binaries / "bench_limits", role, "--dir", folder, *words).end()
+        with Role(settings.binaries / "bench_limits", role, "--dir", folder, *words) as running:
+            return running.end()
     finally:
         if not keep:
             shutil.rmtree(folder, ignore_errors=True)
