@@ -104,7 +104,7 @@ void publish(const Options& options) {
   std::uint64_t confirmed = 0;
   for (std::uint64_t i = 0; i < options.events; ++i) {
     channel.publish(made.encode(i));
-    while (i - confirmed >= options.in_flight) confirmed = channel.confirmed();
+    while (i + 1 - confirmed >= options.in_flight) confirmed = channel.confirmed();
   }
   while (confirmed < options.events) confirmed = channel.confirmed();
   print({{"events", options.events}, {"begin_ns", begin}, {"end_ns", mono_ns()}});

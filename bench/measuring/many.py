@@ -50,5 +50,5 @@ def streams(settings, size, count):
         figures = running.role("publish", events=settings.count(2_000_000), size=size, streams=count).end()
         return {
             f"streams/{count}/forebay": rate(figures),
-            f"memory/{count} streams/forebay": running.memory.peak_mib,
+            f"memory-streams/{count}/forebay": running.memory.peak_mib,
         }

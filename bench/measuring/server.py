@@ -12,7 +12,7 @@ import subprocess
 import threading
 import time
 
-DEADLINE_SECONDS = 600
+DEADLINE_SECONDS = 180
 SAMPLE_SECONDS = 0.05
 
 

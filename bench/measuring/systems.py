@@ -23,11 +23,12 @@ class Forebay(Server):
         """`streams`: names, or the topology's text for each name, as {"events": 'retention = {…}'}."""
         super().__init__(settings)
         texts = streams if isinstance(streams, dict) else dict.fromkeys(streams, "")
-        entries = ", ".join(f"{name} = {{ {text} }}" for name, text in texts.items())
+        entries = "\n".join(f"{name} = {{ {text} }}" for name, text in texts.items())
         (self.folder / "t.toml").write_text(
-            '[topology]\nname = "bench"\nstate_dir = "s"\n[hosts.a]\n'
-            f'[sidecars.x]\nhost = "a"\nstreams = {{ {entries} }}\n{self.NODES}'
+            '[topology]\nname = "bench"\nstate_dir = "s"\n[hosts.a]\n[sidecars.x]\nhost = "a"\n'
+            f"[sidecars.x.streams]\n{entries}\n{self.NODES}"
         )
+        self.memory = None
 
     def start(self):
         self.started_seconds = self.spawn_ready("forebay-sidecar", "x")
@@ -50,7 +51,7 @@ class Forebay(Server):
                     self.watch()
 
     def stop(self):
-        if self.processes:
+        if self.memory:
             self.memory.stop()
         super().stop()
 

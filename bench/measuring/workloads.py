@@ -49,6 +49,7 @@ UNITS = {
     "worst-commit": "ms",
     "start-up": "ms",
     "memory": "MiB",
+    "memory-streams": "MiB",
 }
 
 
