@@ -23,6 +23,7 @@ sys.path.insert(0, str(ROOT / "bench"))
 sys.dont_write_bytecode = True
 from measuring import docs, goals, report  # noqa: E402
 from measuring.settings import Settings  # noqa: E402
+from measuring.systems import IN_FLIGHT  # noqa: E402
 from measuring.workloads import all_of  # noqa: E402
 
 EXPLAINED = ROOT / "bench" / "explained.json"
@@ -48,6 +49,7 @@ def about(settings, rounds):
         "nats-server": first_line("nats-server", "--version"),
         "redis-server": first_line("redis-server", "--version"),
         "packages": ", ".join(packages),
+        "peers' events under way": ", ".join(f"{name} {count}" for name, count in IN_FLIGHT.items()),
         "scale": settings.scale,
         "rounds": rounds,
     }
@@ -71,9 +73,9 @@ def run_all(workloads, rounds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     sizes = parser.add_mutually_exclusive_group()
-    sizes.add_argument("--quick", action="store_true", help="one round of a quarter of the events, 256 B, up to 3 GB of log")
+    sizes.add_argument("--quick", action="store_true", help="a quarter of the events, 256 B, up to 3 GB of log")
     sizes.add_argument("--smoke", action="store_true", help="hardly any events: whether it works, no figures to keep")
-    parser.add_argument("--rounds", type=int, help="default: 3, or 1 with --quick and --smoke")
+    parser.add_argument("--rounds", type=int, help="default: 3, or 1 with --smoke")
     parser.add_argument("--only", default="", help="of the workloads, those whose name holds this text")
     parser.add_argument("--json", type=pathlib.Path, help="write everything to this file, too")
     parser.add_argument("--write-docs", action="store_true", help="put table and plots into docs/performance.md")
@@ -85,7 +87,7 @@ def main():
     settings = Settings(binaries, arguments.scratch or ROOT / ".run" / "bench", scale)
     settings.scratch.mkdir(parents=True, exist_ok=True)
     workloads = [each for each in all_of(settings) if arguments.only in each.name]
-    known = about(settings, arguments.rounds or (3 if settings.full else 1))
+    known = about(settings, arguments.rounds or (1 if settings.smoke else 3))
     for name, value in known.items():
         print(f"{name}: {value}", flush=True)
     try:

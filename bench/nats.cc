@@ -22,7 +22,7 @@ struct Options {
   std::string url;
   std::uint64_t events = 0, rate = 0;
   std::size_t size = 256;
-  std::int64_t in_flight = 32'768;
+  std::int64_t in_flight = 1;
   bool behind = false, latency = false;
 };
 

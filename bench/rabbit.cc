@@ -19,7 +19,7 @@ namespace {
 
 struct Options {
   int port = 0;
-  std::uint64_t events = 0, in_flight = 4096;
+  std::uint64_t events = 0, in_flight = 1;
   std::size_t size = 256;
 };
 

@@ -19,7 +19,7 @@ struct Options {
   std::string socket;
   std::uint64_t events = 0;
   std::size_t size = 256;
-  std::uint64_t in_flight = 16'384;
+  std::uint64_t in_flight = 2;
 };
 
 class Client {

@@ -6,6 +6,7 @@ from measuring.settings import megabytes, rate
 from measuring.systems import Forebay
 
 FILL_BYTES = 16 << 10  # of an event that only fills the log
+FILL_EVENTS_MAX = 300_000  # of a publisher, so that none takes for ever
 GB = 1_000_000_000
 
 
@@ -18,8 +19,9 @@ def growing(settings, size):
     found, held = {}, 0
     with Forebay(settings) as running:
         for point in points(settings):
-            events = max(1, int((point * GB - held) / FILL_BYTES))
-            held += running.role("publish", events=events, size=FILL_BYTES).end()["bytes"]
+            while (missing := int((point * GB - held) / FILL_BYTES)) > 0:
+                events = min(missing, FILL_EVENTS_MAX)
+                held += running.role("publish", events=events, size=FILL_BYTES).end()["bytes"]
             running.restart()  # so that the worst commit is one of this size
             speeds = []
             for _ in range(3):

@@ -112,6 +112,7 @@ class Server:
         self.folder.mkdir(parents=True)
         self.processes = []
         self.roles = []
+        self.publishing = {}  # options of its publishers
 
     def __enter__(self):
         try:
@@ -170,7 +171,7 @@ class Server:
     def role(self, name, program=None, **options):
         """Starts a role; `events=5` is --events 5, `behind=True` is --behind."""
         words = [name, *self.address()]
-        for option, value in options.items():
+        for option, value in (options | (self.publishing if name == "publish" else {})).items():
             words += [f"--{option.replace('_', '-')}"] + ([] if value is True else [str(value)])
         role = Role(self.binaries / (program or self.PROGRAM), *words, watch=self.watch)
         self.roles.append(role)

@@ -9,6 +9,9 @@ import time
 
 from measuring.server import Memory, Role, Server, free_port, wait_for
 
+# Events of a publisher under way: the best of those tried, from 256 to 262,144.
+IN_FLIGHT = {"nats": 65_536, "redis-always": 16_384, "redis-everysec": 1024, "rabbit": 4096}
+
 
 def listens(port):
     with socket.socket() as one:
@@ -160,9 +163,9 @@ class Rabbit(Server):
 def server(settings, system):
     """By its name in figures."""
     kind, _, fsync = system.partition("-")
-    if kind == "redis":
-        return Redis(settings, fsync)
-    return {"forebay": Forebay, "nats": Nats, "rabbit": Rabbit}[kind](settings)
+    made = Redis(settings, fsync) if kind == "redis" else {"forebay": Forebay, "nats": Nats, "rabbit": Rabbit}[kind](settings)
+    made.publishing = {"in_flight": IN_FLIGHT[system]} if system in IN_FLIGHT else {}
+    return made
 
 
 def systems(settings):
