@@ -1,6 +1,7 @@
 """Programs of the benchmark and the servers they talk to: started, watched and stopped. Whatever ends early, says
 something unexpected or takes too long is an error."""
 
+import functools
 import json
 import os
 import pathlib
@@ -30,6 +31,24 @@ def wait_for(condition, what, seconds=30):
         time.sleep(0.01)
 
 
+def undisturbed(function):
+    """A signal to stop waits until the function is through, so that nothing is started and forgotten, or half stopped."""
+
+    @functools.wraps(function)
+    def call(*values, **options):
+        arrived = []
+        handlers = {each: signal.signal(each, lambda *what: arrived.append(what)) for each in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            return function(*values, **options)
+        finally:
+            for each, handler in handlers.items():
+                signal.signal(each, handler)
+            for number, frame in arrived[:1]:
+                handlers[number](number, frame)
+
+    return call
+
+
 class Role:
     """A program under way; each line it prints is a JSON object. `watch` raises if what it depends on has failed."""
 
@@ -37,7 +56,7 @@ class Role:
         self._name = " ".join(map(str, (pathlib.Path(program).name, *words)))
         self._watch = watch
         self._unread = b""
-        self._process = subprocess.Popen([str(program), *map(str, words)], stdout=subprocess.PIPE)
+        self._process = subprocess.Popen([str(program), *map(str, words)], stdout=subprocess.PIPE, start_new_session=True)
 
     def __enter__(self):
         return self
@@ -122,21 +141,28 @@ class Server:
             raise
         return self
 
+    @undisturbed
     def __exit__(self, *_):
         for role in self.roles:
             role.kill()
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    @undisturbed
     def spawn(self, *words, **environment):
         with open(self.folder / "server.log", "ab") as log:
             process = subprocess.Popen(
-                *[list(map(str, words))],
-                **{"stdout": log, "stderr": log, "cwd": self.folder, "env": os.environ | environment},
+                list(map(str, words)),
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                env=os.environ | environment,
+                start_new_session=True,  # Ctrl-C is the driver's alone, which stops all in order
             )
         self.processes.append(process)
         return process
 
+    @undisturbed
     def stop(self):
         """In the reverse of the order they were started."""
         while self.processes:
@@ -145,7 +171,7 @@ class Server:
             try:
                 process.wait(60)
             except subprocess.TimeoutExpired:
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
 
     def restart(self, evicted=False):
@@ -168,6 +194,7 @@ class Server:
             if how := role.failed():
                 raise RuntimeError(how)
 
+    @undisturbed
     def role(self, name, program=None, **options):
         """Starts a role; `events=5` is --events 5, `behind=True` is --behind."""
         words = [name, *self.address()]

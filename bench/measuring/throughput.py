@@ -35,7 +35,7 @@ def listen_to_all(running, events, options):
 
 def live(settings, system, size):
     """From the publisher's first event to the consumer's last."""
-    events = max(1000, settings.events(system, size) // 2)
+    events = settings.events(system, size)
     with server(settings, system) as running:
         listening = running.role("listen", events=events)
         listening.line()
