@@ -202,10 +202,11 @@ void wait_a_little(Nanoseconds time) {
 
 std::uint64_t bench_bytes_needed(const BenchPlan& plan) {
   constexpr std::uint64_t kPage = 4096, kSpare = 256 * 1024 * 1024;
-  // A large event may fill pages of its own; small ones share them, but those that come one by one.
-  const std::uint64_t stored = plan.event_bytes + 16;
-  const std::uint64_t alone = (stored / kPage + 2) * kPage;
-  return 3 * plan.events * (stored < kPage / 2 ? stored : alone) +
+  // At full speed batches are large and fill their pages; at less an event may come alone, and a
+  // large one then has pages of its own.
+  const std::uint64_t together = (plan.event_bytes + 16) * 17 / 16;
+  const std::uint64_t alone = (plan.event_bytes / kPage + 2) * kPage;
+  return 2 * plan.events * together + plan.events * (together < kPage / 2 ? together : alone) +
          std::min(plan.events, kBenchSinglesMax) * alone + kSpare;
 }
 

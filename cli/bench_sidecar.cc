@@ -42,9 +42,17 @@ Result<std::unique_ptr<BenchSidecar>> BenchSidecar::start(const std::string& fol
 
 Result<void> BenchSidecar::start_in_folder(const std::vector<std::string>& streams) {
   const std::string file = path("topology.toml");
-  std::ofstream(file) << topology_text(streams);
+  std::ofstream out(file);
+  if (!(out << topology_text(streams) << std::flush)) {
+    return fail(ErrorCode::kIo, "cannot write " + file);
+  }
   const auto topology = load_topology(file);
-  if (!topology) return fail(topology.error().in("--dir names another folder than this"));
+  if (!topology) {
+    // Its folder is all that can be wrong with it.
+    return fail(ErrorCode::kBadInput, "the path of " + folder_ +
+                                          " is too long for the sockets of a sidecar in it; name "
+                                          "another folder with --dir");
+  }
   const auto endpoints =
       endpoints_for(*topology, topology->hosts.front().name, topology->sidecars.front());
   if (!endpoints) return fail(endpoints.error());
