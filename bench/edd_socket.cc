@@ -13,7 +13,6 @@
 #include "bench/edd_world.h"
 #include "bench/figures.h"
 #include "bench/open_loop.h"
-#include "common/base/limits.h"
 #include "common/client/publisher.h"
 #include "common/event/msgpack_out.h"
 #include "common/wire/transport.h"
@@ -116,7 +115,7 @@ constexpr char kErrorBegins = '\x81';
 
 void ask(const Options& options) {
   Context context;
-  Socket dealer(context, SocketKind::kDealer, limits::kQueryHighWaterMessages);
+  Socket dealer(context, SocketKind::kDealer, 0);  // --in-flight is the bound
   must(dealer.connect(options.endpoint));
   Poller poller;
   poller.add(dealer);
@@ -153,7 +152,7 @@ void ask(const Options& options) {
 /// Until it is killed.
 [[noreturn]] void echo(const Options& options) {
   Context context;
-  Socket router(context, SocketKind::kRouter, limits::kQueryHighWaterMessages);
+  Socket router(context, SocketKind::kRouter, 0);
   must(router.bind(options.endpoint));
   print({{"ready", true}});
   const std::string answer(options.answer_bytes, 'x');

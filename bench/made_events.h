@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <cstdio>
 #include <optional>
 #include <string>
 
@@ -30,10 +29,9 @@ class MadeEvents {
 
   /// The event of that number, which is also its key; of now unless told: valid until the next.
   const Event& event(std::uint64_t number, std::optional<WallTime> time = {}) {
-    char subject[16];
-    std::snprintf(subject, sizeof subject, "sku-%08llu",
-                  static_cast<unsigned long long>(number % 100'000'000));
-    event_.subject.assign(subject);
+    event_.subject = "sku-00000000";
+    for (std::size_t at = event_.subject.size() - 1; number > 0 && at > 3; --at, number /= 10)
+      event_.subject[at] = static_cast<char>('0' + number % 10);
     event_.time = time ? *time : clock_.wall();
     return event_;
   }

@@ -1,6 +1,10 @@
 #include "cli/children.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
+#include <filesystem>
 
 #include "topology/problem.h"
 
@@ -72,6 +76,25 @@ Result<std::vector<ChildSpec>> children_of(const Topology& topology, const UpReq
                 "host " + in_quotes(host) + " has nothing to start; name another with --host");
   }
   return children;
+}
+
+Result<std::string> program_folder() {
+  std::error_code error;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (error) return fail(ErrorCode::kIo, "cannot read /proc/self/exe: " + error.message());
+  return self.parent_path().string();
+}
+
+Result<void> check_programs(const std::vector<ChildSpec>& children) {
+  for (const ChildSpec& child : children) {
+    const std::string& program = child.command.front();
+    if (::access(program.c_str(), X_OK) != 0) {
+      return fail_errno("'" + child.name + "' needs the program " + program +
+                            ", which cannot be run (build or install it beside forebay)",
+                        errno);
+    }
+  }
+  return {};
 }
 
 }  // namespace forebay

@@ -23,4 +23,10 @@ struct UpRequest {
 [[nodiscard]] Result<std::vector<ChildSpec>> children_of(const Topology& topology,
                                                          const UpRequest& request);
 
+/// Where this program itself lies, and the daemons beside it. kIo if the system does not say.
+[[nodiscard]] Result<std::string> program_folder();
+
+/// kIo that names the first program that cannot be run.
+[[nodiscard]] Result<void> check_programs(const std::vector<ChildSpec>& children);
+
 }  // namespace forebay

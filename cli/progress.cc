@@ -35,8 +35,10 @@ std::string progress_line(std::uint64_t done, std::uint64_t total, std::uint64_t
   return line;
 }
 
-Progress::Progress()
-    : terminal_(::isatty(STDERR_FILENO) != 0), next_(start_ + limits::kProgressAfter) {}
+Progress::Progress(std::string label)
+    : label_(std::move(label)),
+      terminal_(::isatty(STDERR_FILENO) != 0),
+      next_(start_ + limits::kProgressAfter) {}
 
 Progress::~Progress() {
   if (shown_) std::fputs("\r\x1b[K", stderr);
@@ -48,7 +50,8 @@ void Progress::show(std::uint64_t done, std::uint64_t total, std::uint64_t event
   if (now < next_) return;
   next_ = now + limits::kProgressInterval;
   shown_ = true;
-  std::fprintf(stderr, "\r\x1b[K%s", progress_line(done, total, events, now - start_).c_str());
+  std::fprintf(stderr, "\r\x1b[K%s%s%s", label_.c_str(), label_.empty() ? "" : "  ",
+               progress_line(done, total, events, now - start_).c_str());
   std::fflush(stderr);
 }
 

@@ -17,7 +17,8 @@ namespace forebay {
 
 class Progress {
  public:
-  Progress();
+  /// `label` stands before the bar; empty: none.
+  explicit Progress(std::string label = {});
   /// Wipes the bar.
   ~Progress();
   Progress(const Progress&) = delete;
@@ -28,6 +29,7 @@ class Progress {
 
  private:
   using Steady = std::chrono::steady_clock;
+  std::string label_;
   bool terminal_;
   bool shown_ = false;
   Steady::time_point start_ = Steady::now();

@@ -6,11 +6,11 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/query_client.h"
+#include "cli/reach.h"
 #include "cli/verb.h"
 #include "common/base/limits.h"
 #include "common/client/line_source.h"
 #include "topology/endpoints.h"
-#include "topology/problem.h"
 #include "topology/units.h"
 
 namespace forebay {
@@ -26,28 +26,6 @@ struct QueryOptions {
   std::string view;
   std::string file;
 };
-
-Result<const Node*> sourcing_node(const Topology& topology, const std::string& name) {
-  std::vector<std::string_view> known;
-  const Node* chosen = nullptr;
-  for (const Node& node : topology.nodes) {
-    if (node.kind != NodeKind::kSourcing) continue;
-    known.push_back(node.name);
-    if (name.empty() || node.name == name) chosen = &node;
-  }
-  if (known.empty()) {
-    return fail(ErrorCode::kBadInput, "the topology has no node of kind sourcing");
-  }
-  if (name.empty() && known.size() > 1) {
-    return fail(ErrorCode::kBadInput, "there are several sourcing nodes; choose one with --node (" +
-                                          mend_name("", known, "") + ")");
-  }
-  if (chosen == nullptr) {
-    return fail(ErrorCode::kBadInput,
-                "there is no sourcing node " + in_quotes(name) + "; " + mend_name(name, known, ""));
-  }
-  return chosen;
-}
 
 std::optional<std::uint64_t> number(std::string_view text) {
   std::uint64_t value = 0;
@@ -184,7 +162,7 @@ int query(const Globals& globals, const QueryOptions& options) {
   }
   const auto topology = load(globals);
   if (!topology) return exit_with(topology.error());
-  const auto node = sourcing_node(*topology, options.node);
+  const auto node = reach_sourcing_node(*topology, options.node);
   if (!node) return exit_with(node.error());
   QueryClient client;
   if (auto connected = client.connect(node_endpoints(*topology, **node).query); !connected) {

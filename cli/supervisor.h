@@ -61,6 +61,8 @@ class Supervisor {
   /// Stops at once: SIGKILL to every child.
   void kill();
 
+  /// Whether it was told to, by a signal or by stop().
+  [[nodiscard]] bool stopping() const { return stopping_; }
   /// Whether a child was given up, had to be killed, or failed while stopping.
   [[nodiscard]] bool failed() const { return failed_; }
   /// 0 if it does not run.

@@ -3,7 +3,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <filesystem>
 #include <memory>
 
 #include "cli/children.h"
@@ -14,18 +13,6 @@ namespace {
 
 constexpr std::chrono::seconds kStepWait{
     60};  // nothing is polled: signals and due times end a wait
-
-Result<void> check_programs(const std::vector<ChildSpec>& children) {
-  for (const ChildSpec& child : children) {
-    const std::string& program = child.command.front();
-    if (::access(program.c_str(), X_OK) != 0) {
-      return fail_errno("'" + child.name + "' needs the program " + program +
-                            ", which cannot be run (build or install it beside forebay)",
-                        errno);
-    }
-  }
-  return {};
-}
 
 Result<void> check_stdin(const std::vector<ChildSpec>& children) {
   const auto readers = std::count_if(children.begin(), children.end(),
@@ -48,10 +35,9 @@ Result<void> check_stdin(const std::vector<ChildSpec>& children) {
 int up(const Globals& globals, UpRequest request) {
   const auto topology = load(globals);
   if (!topology) return exit_with(topology.error());
-  std::error_code error;
-  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
-  if (error) return exit_with({ErrorCode::kIo, "cannot read /proc/self/exe: " + error.message()});
-  request.program_folder = self.parent_path().string();
+  const auto folder = program_folder();
+  if (!folder) return exit_with(folder.error());
+  request.program_folder = *folder;
   request.topology_path = globals.topology_path;
   auto children = children_of(*topology, request);
   if (!children) return exit_with(children.error());

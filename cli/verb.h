@@ -65,5 +65,6 @@ void add_up_verb(CLI::App& app, Globals& globals);
 void add_replay_verb(CLI::App& app, Globals& globals);
 void add_rebuild_verb(CLI::App& app, Globals& globals);
 void add_consumers_verb(CLI::App& app, Globals& globals);
+void add_bench_verb(CLI::App& app, Globals& globals);
 
 }  // namespace forebay

@@ -163,6 +163,7 @@ class Round {
 }  // namespace
 
 Result<CommitOutcome> Committer::commit(std::vector<Work> work) {
+  if (auto watched = trimmer_.watch_clock(); !watched) return fail(watched.error());
   std::uint64_t bytes = 0;
   for (const Work& item : work) {
     if (const auto* batch = std::get_if<BatchWork>(&item)) bytes += batch->message.size();
@@ -180,6 +181,9 @@ Result<CommitOutcome> Committer::commit(std::vector<Work> work) {
   }
   auto outcome = round.finish();
   if (!outcome) return outcome;
+  auto trimmed = trimmer_.trim(transaction);
+  if (!trimmed) return fail(trimmed.error());
+  outcome->trimmed = std::move(*trimmed);
   if (auto committed = transaction.commit(); !committed) return fail(committed.error());
   return outcome;
 }

@@ -9,16 +9,18 @@
 
 #include "common/base/clock.h"
 #include "sidecar/log/log.h"
+#include "sidecar/retention.h"
 #include "sidecar/work.h"
 
 namespace forebay {
 
 class Committer {
  public:
-  /// Both outlive it.
-  Committer(Log& log, const Clock& clock) : log_(log), clock_(clock) {}
+  /// All outlive it.
+  Committer(Log& log, const Clock& clock, Trimmer& trimmer)
+      : log_(log), clock_(clock), trimmer_(trimmer) {}
 
-  /// Commits `work` in order. An outcome that is `full` did nothing. An error is fatal: the process
+  /// Commits `work` in order, and with it trims some of what is due. An outcome that is `full` did nothing. An error is fatal: the process
   /// stops, and what was in the transaction is settled by the chain after a restart.
   [[nodiscard]] Result<CommitOutcome> commit(std::vector<Work> work);
 
@@ -30,6 +32,7 @@ class Committer {
  private:
   Log& log_;
   const Clock& clock_;
+  Trimmer& trimmer_;
 };
 
 }  // namespace forebay

@@ -25,8 +25,12 @@ bool CommitQueue::push(std::vector<Work>& work) {
     work_.push_back(std::move(item));
   }
   work.clear();
-  changed_.notify_one();
   return true;
+}
+
+void CommitQueue::wake() {
+  const std::lock_guard hold(mutex_);
+  if (urgent_ > 0) changed_.notify_one();
 }
 
 std::uint64_t CommitQueue::bytes() const {
@@ -34,11 +38,14 @@ std::uint64_t CommitQueue::bytes() const {
   return bytes_;
 }
 
-std::vector<Work> CommitQueue::take(std::uint64_t bytes_max, std::chrono::milliseconds timeout,
-                                    bool with_reports) {
+void CommitQueue::wait(std::chrono::milliseconds timeout, bool with_reports) {
   std::unique_lock hold(mutex_);
   changed_.wait_for(hold, timeout,
                     [&] { return urgent_ > 0 || stopped_ || (with_reports && !work_.empty()); });
+}
+
+std::vector<Work> CommitQueue::take(std::uint64_t bytes_max, bool with_reports) {
+  const std::lock_guard hold(mutex_);
   if (urgent_ == 0 && !with_reports && !stopped_) return {};
   std::vector<Work> taken;
   std::uint64_t bytes = 0;

@@ -1,7 +1,7 @@
-// Between the ingest thread, which alone pushes, and the commit thread, which alone takes. Bounded
-// in bytes by its user (ingest stops reading while bytes() is past the limit). When the log is full
-// it is closed until ingest has gone back to what is committed, so that nothing gets in that
-// follows on something discarded.
+// Between the ingest thread, which alone pushes, and whoever commits. Bounded in bytes by its user
+// (ingest stops reading while bytes() is past the limit). When the log is full it is closed until
+// ingest has gone back to what is committed, so that nothing gets in that follows on something
+// discarded.
 #pragma once
 
 #include <condition_variable>
@@ -17,16 +17,18 @@ namespace forebay {
 
 class CommitQueue {
  public:
-  /// Queues in order. Returns false, taking nothing, while the queue is closed.
+  /// Queues in order, waking nobody. Returns false, taking nothing, while the queue is closed.
   [[nodiscard]] bool push(std::vector<Work>& work);
+  /// Wakes who waits, if there is work worth a commit.
+  void wake();
   /// Bytes of batches that wait.
   [[nodiscard]] std::uint64_t bytes() const;
 
-  /// Waits until there is work worth a commit, `timeout` passed or stop was called; then takes what
-  /// waits, up to `bytes_max` of batches (at least one item). Cursor reports alone are worth none,
-  /// until `with_reports`.
-  [[nodiscard]] std::vector<Work> take(std::uint64_t bytes_max, std::chrono::milliseconds timeout,
-                                       bool with_reports);
+  /// Waits until there is work worth a commit, `timeout` passed or stop was called. Cursor reports
+  /// alone are worth none, until `with_reports`.
+  void wait(std::chrono::milliseconds timeout, bool with_reports);
+  /// Takes what waits, if it is worth a commit: up to `bytes_max` of batches (at least one item).
+  [[nodiscard]] std::vector<Work> take(std::uint64_t bytes_max, bool with_reports);
   /// Closes the queue and takes everything.
   [[nodiscard]] std::vector<Work> close();
   void reopen();

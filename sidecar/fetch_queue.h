@@ -68,6 +68,12 @@ class FetchQueue {
     replies_.post(std::move(reply));
   }
 
+  /// Whether any request waits or its reply is on its way.
+  [[nodiscard]] bool busy() const {
+    const std::lock_guard hold(under_way_->mutex);
+    return !under_way_->by_route.empty();
+  }
+
   /// Answers on their way back to the ingest thread.
   [[nodiscard]] Mailbox<Outgoing>& replies() { return replies_; }
 

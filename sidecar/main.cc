@@ -1,4 +1,5 @@
 // forebay-sidecar: flags, topology, lock, signals; the rest is sidecar.h's.
+#include <malloc.h>
 #include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
@@ -16,8 +17,16 @@ namespace {
 constexpr int kFailed = 1;
 constexpr int kBadInput = 2;
 
+/// Batches come and go by the thousand a second, each larger than what the C library by default
+/// gives back to the system at once, and then has to ask for again, zeroed, page by page.
+void keep_freed_memory() {
+  ::mallopt(M_MMAP_THRESHOLD, 4 << 20);
+  ::mallopt(M_TRIM_THRESHOLD, 32 << 20);
+}
+
 int run(const std::string& topology_path, const std::string& name) {
   using namespace forebay;
+  keep_freed_memory();
   const auto topology = load_topology(topology_path);
   if (!topology) {
     std::cerr << topology.error().message << '\n';

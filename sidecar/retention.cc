@@ -80,37 +80,44 @@ bool Trimmer::keeps_by_age() const {
                      [](const RetentionPolicy& policy) { return policy.age.has_value(); });
 }
 
-Result<std::vector<std::pair<StreamIndex, Sequence>>> Trimmer::trim() {
-  std::vector<std::pair<StreamIndex, Sequence>> changed;
-  if (clock_.mono() < next_look_) return changed;
-  next_look_ = clock_.mono() + limits::kTrimInterval;
-  if (auto watched = watch_clock(); !watched) return fail(watched.error());
-  const bool by_age = !trust_.known().doubted;
-  for (std::size_t i = 0; i < policies_.size(); ++i) {
-    const RetentionPolicy& policy = policies_[i];
-    if (!policy.bytes && !(policy.age && by_age)) continue;
-    const auto trimmed = trim_stream({i}, by_age);
+Result<std::vector<TrimmedStream>> Trimmer::trim(Log::Transaction& transaction) {
+  std::vector<TrimmedStream> changed;
+  const bool look = due();
+  if (look) next_look_ = clock_.mono() + limits::kTrimInterval;
+  const bool by_age = look && !trust_.known().doubted;
+  const WallTime now = clock_.wall();
+  std::size_t budget = std::max(limits::kTrimBatchesPerCommit, 2 * transaction.appended());
+  more_ = false;
+  for (std::size_t i = 0; i < policies_.size() && budget > 0; ++i) {
+    const StreamIndex stream{(turn_ + i) % policies_.size()};
+    const RetentionPolicy& policy = policies_[stream.value];
+    const bool too_many = policy.bytes && transaction.stream(stream).bytes > *policy.bytes;
+    if (!too_many && !(policy.age && by_age)) continue;
+    const auto trimmed = transaction.trim(stream, budget, [&](const BatchHeader& header) {
+      // What this transaction put is seen by others before it goes.
+      if (header.next() > log_.stream(stream).next) return false;
+      const bool too_old = by_age && policy.age && header.place.commit_time < now - *policy.age;
+      return too_old || (policy.bytes && transaction.stream(stream).bytes > *policy.bytes);
+    });
     if (!trimmed) return fail(trimmed.error());
-    if (!*trimmed) continue;
-    changed.emplace_back(StreamIndex{i}, log_.stream({i}).oldest);
-    next_look_ = clock_.mono();  // there may be more: look again after the next commit
+    if (*trimmed == 0) continue;
+    changed.push_back({stream, transaction.stream(stream).oldest});
+    budget -= *trimmed;
+    if (budget > 0) continue;
+    more_ = true;
+    turn_ = stream.value + 1;
   }
   return changed;
 }
 
-Result<bool> Trimmer::trim_stream(StreamIndex stream, bool by_age) {
-  const RetentionPolicy& policy = policies_[stream.value];
-  const WallTime oldest_kept = clock_.wall() - policy.age.value_or(Nanoseconds(0));
+Result<std::vector<TrimmedStream>> Trimmer::trim() {
+  if (!due()) return std::vector<TrimmedStream>();
+  if (auto watched = watch_clock(); !watched) return fail(watched.error());
   Log::Transaction transaction = log_.begin();
-  const auto trimmed =
-      transaction.trim(stream, limits::kTrimBatchesPerCommit, [&](const BatchHeader& header) {
-        const bool too_old = by_age && policy.age && header.place.commit_time < oldest_kept;
-        return too_old || (policy.bytes && transaction.stream(stream).bytes > *policy.bytes);
-      });
-  if (!trimmed) return fail(trimmed.error());
-  if (*trimmed == 0) return false;
+  auto changed = trim(transaction);
+  if (!changed || changed->empty()) return changed;
   if (auto committed = transaction.commit(); !committed) return fail(committed.error());
-  return true;
+  return changed;
 }
 
 }  // namespace forebay

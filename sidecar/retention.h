@@ -1,5 +1,6 @@
-// Retention: deletes whole batches from the oldest on, by age and by bytes, in small transactions
-// of their own. Off unless the topology says otherwise.
+// Retention: deletes whole batches from the oldest on, by age and by bytes, a bounded number at a
+// time: in transactions that commit batches anyway, and while there are none in its own. Off unless
+// the topology says otherwise.
 //
 // Age is measured by the wall clock, which may be wrong. A clock is trusted while it agrees to an
 // hour with the time since boot, since it was last in order; after a reboot of the machine, with the
@@ -14,6 +15,7 @@
 
 #include "common/base/clock.h"
 #include "sidecar/log/log.h"
+#include "sidecar/work.h"
 
 namespace forebay {
 
@@ -48,19 +50,25 @@ class Trimmer {
   /// To be called before each commit: a clock that jumped is known as that before it has stamped
   /// anything.
   [[nodiscard]] Result<void> watch_clock();
-  /// Trims a bounded amount of what is due; returns the streams that changed, with their oldest
-  /// sequence. An error of the store is fatal; a damaged batch goes when the next sound one is due.
-  [[nodiscard]] Result<std::vector<std::pair<StreamIndex, Sequence>>> trim();
+  /// Whether there may be something to trim: more of what was due, or it is time to look again.
+  [[nodiscard]] bool due() const { return more_ || clock_.mono() >= next_look_; }
+  /// Trims a bounded amount of what is due, but at least twice as many batches as the transaction
+  /// appended; returns the streams that changed. An error of the store is fatal; a damaged batch
+  /// goes when the next sound one is due.
+  [[nodiscard]] Result<std::vector<TrimmedStream>> trim(Log::Transaction& transaction);
+  /// The same in a transaction of its own.
+  [[nodiscard]] Result<std::vector<TrimmedStream>> trim();
 
  private:
   [[nodiscard]] bool keeps_by_age() const;
-  [[nodiscard]] Result<bool> trim_stream(StreamIndex stream, bool by_age);
 
   Log& log_;
   const Clock& clock_;
   std::vector<RetentionPolicy> policies_;
   ClockTrust trust_;
-  MonoTime next_look_{};
+  MonoTime next_look_{};  // for what is too old; too many bytes are seen at each commit
+  bool more_ = false;     // than was trimmed the last time
+  std::size_t turn_ = 0;  // the stream that is trimmed first
   bool told_ = false;
 };
 

@@ -6,8 +6,17 @@
 
 namespace forebay {
 
-Result<std::string> status_report(const std::string& name, const BootId& boot, const Log& log,
-                                  const Ingest& ingest, const Consumers& consumers, bool full) {
+namespace {
+
+std::int64_t microseconds(Nanoseconds duration) {
+  return std::chrono::ceil<std::chrono::microseconds>(duration).count();
+}
+
+}  // namespace
+
+Result<std::string> status_report(const std::string& name, const Log& log, const Ingest& ingest,
+                                  const Consumers& consumers, const DurationHistogram& commit_times,
+                                  bool full) {
   const Log::Snapshot snapshot = log.snapshot();
   std::map<std::string, Sequence, std::less<>> heads;
   Json streams = Json::array();
@@ -53,11 +62,17 @@ Result<std::string> status_report(const std::string& name, const BootId& boot, c
   }
   const IngestCounters& counters = ingest.counters();
   const Json report{{"sidecar", name},
-                    {"boot", boot.hex()},
+                    {"boot", log.boot().hex()},
                     {"full", full},
                     {"streams", std::move(streams)},
                     {"producers", std::move(producers)},
                     {"consumers", std::move(readers)},
+                    {"commits",
+                     {{"count", commit_times.count()},
+                      {"p50_us", microseconds(commit_times.percentile(0.5))},
+                      {"p99_us", microseconds(commit_times.percentile(0.99))},
+                      {"p999_us", microseconds(commit_times.percentile(0.999))},
+                      {"max_us", microseconds(commit_times.max())}}},
                     {"counters",
                      {{"batches", counters.batches},
                       {"events", counters.events},

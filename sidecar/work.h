@@ -86,6 +86,13 @@ struct CommittedPosition {
   Sequence first;  // of this transaction; 0: it put none
 };
 
+/// A stream whose oldest batches were trimmed.
+struct TrimmedStream {
+  StreamIndex stream;
+  Sequence oldest;
+  friend bool operator==(const TrimmedStream&, const TrimmedStream&) = default;
+};
+
 /// What one transaction did. If `full`, nothing: all its work was discarded.
 struct CommitOutcome {
   bool full = false;
@@ -95,6 +102,7 @@ struct CommitOutcome {
   std::vector<std::pair<ConsumerKey, ConsumerRecord>> subscribed;
   std::vector<Outgoing> answers;
   std::vector<CommittedBatch> batches;
+  std::vector<TrimmedStream> trimmed;
 };
 
 }  // namespace forebay

@@ -67,6 +67,8 @@ inline constexpr seconds kCursorCommitInterval{10};  // reports wait for another
 inline constexpr std::size_t kCommitQueueBytesMax = 32
                                                     << 20;  // ingested, not yet taken into a commit
 inline constexpr std::size_t kCommitBytesMax = 8 << 20;     // batches of one transaction
+inline constexpr std::size_t kCommitAtOnceBytesMax =
+    64 << 10;  // a smaller one does not wait for the commit thread
 inline constexpr std::size_t kIngestCostBytesMin =
     1 << 10;  // of the smallest frame, so that many of them do not keep control waiting
 inline constexpr std::size_t kFetchesInFlightPerPeerMax = 4;

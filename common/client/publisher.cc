@@ -44,10 +44,15 @@ Publisher::~Publisher() {
   }
 }
 
+/// Its own, or now; the clock is read only if need be.
+WallTime Publisher::time_of(const Event& event) const {
+  return event.time ? *event.time : clock_.wall();
+}
+
 Result<Admission> Publisher::publish(const Event& event, std::optional<ProducerSequence> sequence) {
   const std::lock_guard hold(mutex_);
   const bool was_empty = window_.empty();
-  auto admission = window_.publish(event, clock_.wall(), sequence);
+  auto admission = window_.publish(event, time_of(event), sequence);
   if (admission && *admission == Admission::kTaken) send_at_once(was_empty);
   return admission;
 }
@@ -80,7 +85,7 @@ Result<void> Publisher::publish_within(milliseconds timeout, const Event& event,
   const auto deadline = std::chrono::steady_clock::now() + timeout;
   while (true) {
     const bool was_empty = window_.empty();
-    auto admission = window_.publish(event, clock_.wall(), sequence);
+    auto admission = window_.publish(event, time_of(event), sequence);
     if (!admission) return fail(admission.error());
     if (*admission == Admission::kTaken) {
       send_at_once(was_empty);

@@ -73,6 +73,7 @@ class Publisher {
 
  private:
   Publisher(Options options, PublishWindow window);
+  [[nodiscard]] WallTime time_of(const Event& event) const;
   void run();
   void receive_replies(MonoTime now);
   void send_requests(MonoTime now);

@@ -284,7 +284,8 @@ Log::Transaction::Transaction(Transaction&& other) noexcept
     : log_(other.log_),
       txn_(std::exchange(other.txn_, nullptr)),
       records_(std::move(other.records_)),
-      changed_(std::move(other.changed_)) {}
+      changed_(std::move(other.changed_)),
+      appended_(other.appended_) {}
 
 Log::Transaction::~Transaction() {
   if (txn_ != nullptr) mdb_txn_abort(txn_);
@@ -302,6 +303,7 @@ Result<BatchHeader> Log::Transaction::append(StreamIndex stream, std::string_vie
   record.bytes += bytes.size();
   if (header->kind == BatchKind::kGap) record.lost += header->count;
   changed_[stream.value] = true;
+  ++appended_;
   MDB_val key = integer_key(place.base.value), value = to_val(bytes);
   const int code = mdb_put(txn_, log_->batches_[stream.value], &key, &value, MDB_APPEND);
   if (code != 0) return fail_lmdb("cannot append to stream " + log_->stream_name(stream), code);

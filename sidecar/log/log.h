@@ -107,6 +107,8 @@ class Log::Transaction {
   /// header as stored.
   [[nodiscard]] Result<BatchHeader> append(StreamIndex stream, std::string_view bytes, char* batch,
                                            WallTime now);
+  /// How many batches it appended so far.
+  [[nodiscard]] std::size_t appended() const { return appended_; }
   [[nodiscard]] Result<std::optional<ProducerRecord>> producer(ProducerId id) const;
   [[nodiscard]] Result<void> put_producer(ProducerId id, const ProducerRecord& record);
   [[nodiscard]] Result<void> erase_producer(ProducerId id);
@@ -128,6 +130,7 @@ class Log::Transaction {
   MDB_txn* txn_;
   std::vector<StreamRecord> records_;
   std::vector<bool> changed_;
+  std::size_t appended_ = 0;
 };
 
 /// One moment of the log. Keep it short: an open one keeps trimmed pages from reuse.

@@ -18,7 +18,7 @@ T sound(Result<T> result) {
 
 struct News {
   std::vector<CommittedBatch> batches;
-  std::vector<std::pair<StreamIndex, Sequence>> trimmed;
+  std::vector<TrimmedStream> trimmed;
 };
 
 }  // namespace
@@ -31,14 +31,15 @@ struct SimSidecar::Run {
         ingest(owner.clock_, {{kStream, log->stream({0}).incarnation}},
                sound(log->snapshot().producers())),
         consumers(owner.clock_, {kStream}, sound(log->snapshot().consumers())),
-        committer(*log, owner.clock_),
-        trimmer(*log, owner.clock_, {owner.retention_}),
+        trimmer(std::in_place, *log, owner.clock_, policies()),
+        committer(*log, owner.clock_, *trimmer),
         beacons(log->boot(), {log->stream({0})}, owner.clock_.mono()),
         outcomes(owner.random_),
         news(owner.random_),
         fetches(owner.random_) {}
 
   MonoTime now() const { return sidecar.clock_.mono(); }
+  std::vector<RetentionPolicy> policies() const { return {sidecar.retention_}; }
 
   // ingest thread
 
@@ -103,8 +104,7 @@ struct SimSidecar::Run {
 
   void commit_step() {
     if (under_way.empty()) {
-      under_way =
-          queue.take(limits::kCommitBytesMax, std::chrono::milliseconds(0), now() >= reports_due);
+      under_way = queue.take(limits::kCommitBytesMax, now() >= reports_due);
       if (now() >= reports_due) reports_due = now() + limits::kCursorCommitInterval;
       commit_due = now() + sidecar.random_.ms(1, sidecar.random_.one_in(20) ? 300 : 15);
     }
@@ -117,13 +117,11 @@ struct SimSidecar::Run {
         sidecar.oracle_.observe(*log);
       }
       if (outcome.full) Committer::discard(queue.close(), outcome.full_message, outcome);
-      news.send({std::exchange(outcome.batches, {}), {}}, now());
+      news.send({std::exchange(outcome.batches, {}), std::exchange(outcome.trimmed, {})}, now());
       outcomes.send(std::move(outcome), now());
     }
-    if (sidecar.trimming_) {
-      auto trimmed = sound(trimmer.trim());
-      if (!trimmed.empty()) news.send({{}, std::move(trimmed)}, now());
-    }
+    auto trimmed = sound(trimmer->trim());
+    if (!trimmed.empty()) news.send({{}, std::move(trimmed)}, now());
   }
 
   // broadcast thread
@@ -168,8 +166,8 @@ struct SimSidecar::Run {
   Ingest ingest;
   Consumers consumers;
   CommitQueue queue;
+  std::optional<Trimmer> trimmer;
   Committer committer;
-  Trimmer trimmer;
   BeaconSchedule beacons;
   std::vector<Work> pending;
   std::vector<Work> under_way;
@@ -191,6 +189,11 @@ SimSidecar::SimSidecar(std::string dir, RetentionPolicy retention, const Clock& 
       connections_(connections) {}
 
 SimSidecar::~SimSidecar() = default;
+
+void SimSidecar::stop_trimming() {
+  retention_ = {};
+  if (run_) run_->trimmer.emplace(*run_->log, clock_, run_->policies());
+}
 
 void SimSidecar::start() {
   auto log = sound(Log::open({dir_, {kStream}, kFileBytesMax}));

@@ -36,7 +36,7 @@ class SimSidecar {
   void step();
   /// Whether there is no room.
   void set_full(bool full) { full_ = full; }
-  void stop_trimming() { trimming_ = false; }
+  void stop_trimming();
   [[nodiscard]] const Log& log() const;
 
  private:
@@ -49,7 +49,6 @@ class SimSidecar {
   std::vector<std::unique_ptr<Connection>>& connections_;
   std::unique_ptr<Run> run_;
   bool full_ = false;
-  bool trimming_ = true;
 };
 
 }  // namespace forebay::sim

@@ -19,7 +19,8 @@ struct Fixture {
   ManualClock clock;
   std::unique_ptr<Log> log =
       std::move(*Log::open({dir / "log", {"a", "b"}, std::uint64_t{12} << 20}));
-  Committer committer{*log, clock};
+  Trimmer trimmer{*log, clock, {}};
+  Committer committer{*log, clock, trimmer};
 
   template <class... Items>
   CommitOutcome commit(Items... items) {
@@ -58,6 +59,20 @@ TEST_CASE("OneTransactionTakesBatchesOfSeveralStreamsAndProducers") {
   REQUIRE(outcome.batches.size() == 3);
   CHECK(outcome.batches[2].header.first() == Sequence{4});
   CHECK(BatchView::parse(outcome.batches[2].message.view()).has_value());
+}
+
+TEST_CASE("WhatIsTrimmedGoesWithTheCommitAndIsToldOfInItsOutcome") {
+  Fixture f;
+  f.commit(f.registration(1), f.batch(1, 0, 3));
+  Trimmer keeps_nothing{*f.log, f.clock, {{{}, 0}, {}}};
+  Committer committer{*f.log, f.clock, keeps_nothing};
+  std::vector<Work> work;
+  work.push_back(f.batch(1, 3, 5));
+  const auto outcome = committer.commit(std::move(work));
+  REQUIRE(outcome.has_value());
+  CHECK(outcome->trimmed == std::vector<TrimmedStream>{{{0}, {4}}});
+  CHECK(f.log->stream({0}).oldest == Sequence{4});
+  CHECK(f.log->stream({0}).head() == Sequence{5});
 }
 
 TEST_CASE("ARegistrationIsAnsweredWithThePositionsOfItsTransaction") {

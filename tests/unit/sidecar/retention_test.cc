@@ -57,7 +57,7 @@ TEST_CASE("BatchesOlderThanTheAgeGoAndOnlyOfTheirStream") {
   const auto changed = trimmer.trim();
   REQUIRE(changed.has_value());
   REQUIRE(changed->size() == 1);
-  CHECK(changed->front() == std::pair{StreamIndex{0}, Sequence{2}});
+  CHECK(changed->front() == TrimmedStream{{0}, {2}});
   f.clock.advance(minutes(60));
   trim(trimmer);
   CHECK(f.oldest() == 3);
@@ -89,6 +89,37 @@ TEST_CASE("ALargeArrearIsTrimmedInBoundedStepsWithoutWaitingInBetween") {
   CHECK(f.oldest() == limits::kTrimBatchesPerCommit + 1);
   trim(trimmer);
   CHECK(f.oldest() == count + 1);
+}
+
+TEST_CASE("ATransactionThatAppendsTrimsTwiceAsMuchButNothingOfItsOwn") {
+  Fixture f;
+  const std::size_t held = 3 * limits::kTrimBatchesPerCommit;
+  const auto append_and_trim = [&](Trimmer* trimmer, std::size_t count) {
+    auto transaction = f.log->begin();
+    for (std::size_t i = 0; i < count; ++i) {
+      std::string batch = test::make_batch({f.log->stream({0}).incarnation, {1}, {1}, {0}, {1}});
+      REQUIRE(transaction.append({0}, batch, batch.data(), f.clock.wall()).has_value());
+    }
+    if (trimmer != nullptr) REQUIRE(trimmer->trim(transaction).has_value());
+    REQUIRE(transaction.commit().has_value());
+  };
+  append_and_trim(nullptr, held);
+  auto trimmer = f.trimmer({}, 0);
+  append_and_trim(&trimmer, limits::kTrimBatchesPerCommit);
+  CHECK(f.oldest() == 2 * limits::kTrimBatchesPerCommit + 1);
+  append_and_trim(&trimmer, 2 * limits::kTrimBatchesPerCommit);
+  CHECK(f.oldest() == held + limits::kTrimBatchesPerCommit + 1);
+}
+
+TEST_CASE("TooManyBytesGoWithTheNextCommitWhateverTheTime") {
+  Fixture f;
+  auto trimmer = f.trimmer({}, 0);
+  trim(trimmer);  // the next look is a second away
+  f.append();
+  auto transaction = f.log->begin();
+  const auto changed = trimmer.trim(transaction);
+  REQUIRE(changed.has_value());
+  CHECK(*changed == std::vector<TrimmedStream>{{{0}, {2}}});
 }
 
 TEST_CASE("AWallClockThatJumpsByMoreThanAnHourTrimsNothingUntilItIsSynchronised") {
