@@ -21,7 +21,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "bench"))
 sys.dont_write_bytecode = True
-from measuring import docs, goals, report  # noqa: E402
+from measuring import docs, goals, memory, report  # noqa: E402
 from measuring.settings import Settings  # noqa: E402
 from measuring.systems import IN_FLIGHT  # noqa: E402
 from measuring.workloads import all_of  # noqa: E402
@@ -55,13 +55,14 @@ def about(settings, rounds):
     }
 
 
-def run_all(workloads, rounds):
+def run_all(workloads, rounds, scale):
     found = []
     for number in range(rounds):
         figures = {}
         for workload in workloads:
             if workload.once and number > 0:
                 continue
+            memory.touch(workload.writes * scale)
             began = time.monotonic()
             print(f"round {number + 1}: {workload.name}", end="", file=sys.stderr, flush=True)
             figures |= workload.run(figures)
@@ -91,7 +92,7 @@ def main():
     for name, value in known.items():
         print(f"{name}: {value}", flush=True)
     try:
-        rounds = run_all(workloads, known["rounds"])
+        rounds = run_all(workloads, known["rounds"], scale)
     finally:
         shutil.rmtree(settings.scratch, ignore_errors=True)
     judged = goals.judge(rounds, json.loads(EXPLAINED.read_text()) if EXPLAINED.exists() else {})
