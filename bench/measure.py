@@ -21,7 +21,8 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "bench"))
 sys.dont_write_bytecode = True
-from measuring import docs, goals, memory, report  # noqa: E402
+from measuring import docs, goals, report  # noqa: E402
+from measuring.memory import Memory  # noqa: E402
 from measuring.settings import Settings  # noqa: E402
 from measuring.systems import IN_FLIGHT  # noqa: E402
 from measuring.workloads import all_of  # noqa: E402
@@ -50,19 +51,21 @@ def about(settings, rounds):
         "redis-server": first_line("redis-server", "--version"),
         "packages": ", ".join(packages),
         "peers' events under way": ", ".join(f"{name} {count}" for name, count in IN_FLIGHT.items()),
+        "memory": "as it is" if settings.smoke else f"{settings.memory_bytes >> 30} GiB left to what is measured",
         "scale": settings.scale,
         "rounds": rounds,
     }
 
 
-def run_all(workloads, rounds, scale):
+def run_all(workloads, rounds, memory):
     found = []
     for number in range(rounds):
         figures = {}
         for workload in workloads:
             if workload.once and number > 0:
                 continue
-            memory.touch(workload.writes * scale)
+            if memory:
+                memory.ready()
             began = time.monotonic()
             print(f"round {number + 1}: {workload.name}", end="", file=sys.stderr, flush=True)
             figures |= workload.run(figures)
@@ -92,7 +95,7 @@ def main():
     for name, value in known.items():
         print(f"{name}: {value}", flush=True)
     try:
-        rounds = run_all(workloads, known["rounds"], scale)
+        rounds = run_all(workloads, known["rounds"], None if settings.smoke else Memory(settings.memory_bytes))
     finally:
         shutil.rmtree(settings.scratch, ignore_errors=True)
     judged = goals.judge(rounds, json.loads(EXPLAINED.read_text()) if EXPLAINED.exists() else {})

@@ -10,6 +10,7 @@ class Settings:
     def __init__(self, binaries, scratch, scale):
         self.binaries, self.scratch, self.scale = binaries, scratch, scale
         self.full, self.smoke = scale == 1, scale < 0.01
+        self.memory_bytes = (7 if self.full else 4) << 30
 
     def events(self, system, size=256):
         return self.count(self.EVENTS[system.split("-")[0]] / max(1, size / 256))

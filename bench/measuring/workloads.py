@@ -58,7 +58,6 @@ class Workload:
     name: str
     run: Callable[[dict], dict]
     once: bool = False  # in the first round alone
-    writes: int = 4 << 30  # about how many bytes, of files, in a full run
 
 
 def all_of(settings):
@@ -92,5 +91,5 @@ def all_of(settings):
     add("delivery dates in process", edd.in_process)
     add("delivery dates over the socket", edd.over_socket)
     add("steady state", growth.steady)
-    add("growth and start-up", growth.growing, 256, once=True, writes=45 << 30)
+    add("growth and start-up", growth.growing, 256, once=True)
     return runs
