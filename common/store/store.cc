@@ -8,12 +8,13 @@
 #include "common/base/bytes.h"
 #include "common/base/ids.h"
 #include "common/base/limits.h"
+#include "common/store/table_cursor.h"
 
 namespace forebay {
 namespace {
 
 constexpr std::string_view kFormatKey = "format";
-constexpr std::uint32_t kFormat = 1;
+constexpr std::uint32_t kFormat = 2;
 constexpr const char* kMetaTable = "_meta";
 constexpr const char* kBootTable = "_boot";
 
@@ -173,19 +174,11 @@ std::optional<std::string_view> ReadTransaction::get(Table table, std::string_vi
 void ReadTransaction::for_each(
     Table table, std::string_view prefix,
     const std::function<bool(std::string_view key, std::string_view value)>& visit) const {
-  if (txn_ == nullptr) return;
-  MDB_cursor* cursor = nullptr;
-  int code = mdb_cursor_open(txn_, store_->databases_[table.index], &cursor);
-  if (code == 0) {
-    const std::unique_ptr<MDB_cursor, decltype(&mdb_cursor_close)> closer(cursor, mdb_cursor_close);
-    MDB_val key = to_val(prefix), value;
-    code = mdb_cursor_get(cursor, &key, &value, prefix.empty() ? MDB_FIRST : MDB_SET_RANGE);
-    while (code == 0 && to_view(key).starts_with(prefix)) {
-      if (!visit(to_view(key), to_view(value))) return;
-      code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
-    }
+  TableCursor cursor(*this, table);
+  for (bool there = cursor.seek(prefix); there && cursor.key().starts_with(prefix);
+       there = cursor.next()) {
+    if (!visit(cursor.key(), cursor.value())) return;
   }
-  FOREBAY_INVARIANT(code == 0 || code == MDB_NOTFOUND || store_->failed());
 }
 
 std::size_t ReadTransaction::count(Table table) const {

@@ -5,7 +5,7 @@
 // commit is refused, and the caller ends the process (an I/O error of LMDB is never retried). A
 // tree that cannot be read aborts. A Store is opened by one process only
 // (common/service/state_lock.h guards the folder). Reads run concurrently with the one writer and
-// see one moment. This and store.cc are the only files outside sidecar/log that know LMDB. What a
+// see one moment. This folder alone, outside sidecar/log, knows LMDB. What a
 // table holds is its user's business: cursors.h for cursors, the handler for views.
 //
 //   auto store = Store::open(dir, {"stock", "item"});         // tables get indices in this order
@@ -57,6 +57,7 @@ class ReadTransaction {
 
  protected:
   friend class Store;
+  friend class TableCursor;
   ReadTransaction(const Store& store, MDB_txn* transaction) : store_(&store), txn_(transaction) {}
 
   const Store* store_;
@@ -104,6 +105,7 @@ class Store {
  private:
   friend class ReadTransaction;
   friend class WriteTransaction;
+  friend class TableCursor;
   Store() = default;
   /// Makes the store failed; the error to hand on.
   [[nodiscard]] Error fail_write(const char* what, int code) const;

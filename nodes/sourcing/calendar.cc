@@ -64,7 +64,7 @@ DayMask week_mask(WeekDays week, CivilDate first) {
   const unsigned today = std::chrono::weekday{first}.iso_encoding() - 1;
   const unsigned from_today = ((week >> today) | (week << (7 - today))) & 0x7fu;
   constexpr DayMask kEverySeventh = 0x8102040810204081;  // bits 0, 7, 14, … 63
-  return (from_today * kEverySeventh) & kDaysInReach;
+  return from_today * kEverySeventh;
 }
 
 int first_day(DayMask days, int from) {

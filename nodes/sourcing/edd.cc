@@ -18,6 +18,10 @@ struct StockEntry {
   bool enough;
 };
 
+// Clocks show at most a day more or less than UTC, and rule 3 shifts by one: days count from one of
+// four dates, and what a mask holds from the earliest of them on is what is in reach of each.
+static_assert(limits::kHorizonDays + 3 < 64);
+
 /// A carrier as this order meets it, the same from every FC.
 struct Carrier {
   std::string_view name;
@@ -25,9 +29,7 @@ struct Carrier {
   std::optional<std::string_view> refused;
   bool fits = false;
   std::int64_t boxes = 0;
-  // Its working days from one date on; FCs of other time zones start at another date.
-  std::optional<CivilDate> first;
-  DayMask working = 0;
+  std::optional<DayMask> working;  // its working days from Scratch::earliest on, once asked for
 };
 
 struct Lane {
@@ -69,6 +71,7 @@ struct EddCalculator::Scratch {
   ByName<LaneRange> lanes_from;
   std::array<std::vector<Room>, DayWindow::kBlocks> rooms;
   std::array<bool, DayWindow::kBlocks> rooms_read{};
+  CivilDate earliest;  // the first date that days may count from at any FC
 
   void clear() {
     lines.clear();
@@ -80,14 +83,15 @@ struct EddCalculator::Scratch {
     lanes_from.clear();
   }
 
-  std::optional<QueryError> take_lines(const ViewReader& view, const EddQuestion& question);
-  void find_stock(const ViewReader& view);
-  LaneRange find_lanes(const ViewReader& view, std::string_view from, std::string_view to);
-  std::size_t find_carrier(const ViewReader& view, std::string_view name);
-  DayMask working_days(const ViewReader& view, Carrier& carrier, CivilDate first);
-  bool carrier_has_room(const ViewReader& view, const ReadyFc& fc, const Carrier& carrier, int day);
-  void ship(const ViewReader& view, const ReadyFc& fc, std::string_view to_zone, EddAnswer& answer);
-  int pickup_day(const ViewReader& view, const ReadyFc& fc, const Carrier& carrier);
+  std::optional<QueryError> take_lines(ViewReader& view, const EddQuestion& question);
+  void find_stock(ViewReader& view);
+  LaneRange find_lanes(ViewReader& view, std::string_view from, std::string_view to);
+  std::size_t find_carrier(ViewReader& view, std::string_view name);
+  DayMask working_days(ViewReader& view, Carrier& carrier, CivilDate first);
+  bool carrier_has_room(ViewReader& view, const ReadyFc& fc, const Carrier& carrier, int day);
+  void ship(ViewReader& view, const ReadyFc& fc, std::string_view to_zone, EddAnswer& answer);
+  int pickup_day(ViewReader& view, const ReadyFc& fc, const Carrier& carrier,
+                 DayMask carrier_working);
 };
 
 namespace {
@@ -109,7 +113,7 @@ bool better(const Promise& a, const Promise& b) {
 }  // namespace
 
 /// Adds the lines of one SKU up, and the items to the order.
-std::optional<QueryError> EddCalculator::Scratch::take_lines(const ViewReader& view,
+std::optional<QueryError> EddCalculator::Scratch::take_lines(ViewReader& view,
                                                              const EddQuestion& question) {
   for (std::size_t i = 0; i < question.lines.size(); ++i) {
     const OrderLine& line = question.lines[i];
@@ -133,7 +137,7 @@ std::optional<QueryError> EddCalculator::Scratch::take_lines(const ViewReader& v
 }
 
 /// Rule 1: the stock records of all lines, those of one FC beside each other.
-void EddCalculator::Scratch::find_stock(const ViewReader& view) {
+void EddCalculator::Scratch::find_stock(ViewReader& view) {
   for (const OrderLine& line : lines) {
     const auto entry = [&](std::string_view fc, std::int64_t on_hand) {
       stock.push_back({fc, on_hand >= line.quantity});
@@ -146,7 +150,7 @@ void EddCalculator::Scratch::find_stock(const ViewReader& view) {
   }
 }
 
-std::size_t EddCalculator::Scratch::find_carrier(const ViewReader& view, std::string_view name) {
+std::size_t EddCalculator::Scratch::find_carrier(ViewReader& view, std::string_view name) {
   const auto [found, added] = carrier_index.try_emplace(name, carriers.size());
   if (!added) return found->second;
   Carrier carrier{};
@@ -161,7 +165,7 @@ std::size_t EddCalculator::Scratch::find_carrier(const ViewReader& view, std::st
   return found->second;
 }
 
-LaneRange EddCalculator::Scratch::find_lanes(const ViewReader& view, std::string_view from,
+LaneRange EddCalculator::Scratch::find_lanes(ViewReader& view, std::string_view from,
                                              std::string_view to) {
   const auto [found, added] = lanes_from.try_emplace(from, LaneRange{lanes.size(), 0});
   if (added) {
@@ -175,16 +179,14 @@ LaneRange EddCalculator::Scratch::find_lanes(const ViewReader& view, std::string
   return found->second;
 }
 
-DayMask EddCalculator::Scratch::working_days(const ViewReader& view, Carrier& carrier,
-                                             CivilDate first) {
-  if (carrier.first != first) {
-    carrier.first = first;
-    carrier.working = view.carrier_days(carrier.name, first).working(carrier.record->week);
+DayMask EddCalculator::Scratch::working_days(ViewReader& view, Carrier& carrier, CivilDate first) {
+  if (!carrier.working) {
+    carrier.working = view.carrier_days(carrier.name, earliest).working(carrier.record->week);
   }
-  return carrier.working;
+  return *carrier.working >> (first - earliest).count() & kDaysInReach;
 }
 
-bool EddCalculator::Scratch::carrier_has_room(const ViewReader& view, const ReadyFc& fc,
+bool EddCalculator::Scratch::carrier_has_room(ViewReader& view, const ReadyFc& fc,
                                               const Carrier& carrier, int day) {
   const CivilDate date = fc.first + std::chrono::days(day);
   const auto block = static_cast<std::size_t>(block_of(date) - block_of(fc.first));
@@ -204,9 +206,9 @@ bool EddCalculator::Scratch::carrier_has_room(const ViewReader& view, const Read
 }
 
 /// Rule 5, K.
-int EddCalculator::Scratch::pickup_day(const ViewReader& view, const ReadyFc& fc,
-                                       const Carrier& carrier) {
-  DayMask days = fc.working & carrier.working;
+int EddCalculator::Scratch::pickup_day(ViewReader& view, const ReadyFc& fc, const Carrier& carrier,
+                                       DayMask carrier_working) {
+  DayMask days = fc.working & carrier_working;
   const auto& cutoff = carrier.record->cutoff;
   if (fc.first == fc.local.date && cutoff && fc.local.time_of_day >= *cutoff) days &= ~DayMask{1};
   int day = first_day(days, fc.ready);
@@ -215,8 +217,8 @@ int EddCalculator::Scratch::pickup_day(const ViewReader& view, const ReadyFc& fc
 }
 
 /// Rules 4 to 7 for one FC.
-void EddCalculator::Scratch::ship(const ViewReader& view, const ReadyFc& fc,
-                                  std::string_view to_zone, EddAnswer& answer) {
+void EddCalculator::Scratch::ship(ViewReader& view, const ReadyFc& fc, std::string_view to_zone,
+                                  EddAnswer& answer) {
   for (std::size_t i = 0; i < rooms.size(); ++i) {
     rooms[i].clear();
     rooms_read[i] = false;
@@ -236,7 +238,7 @@ void EddCalculator::Scratch::ship(const ViewReader& view, const ReadyFc& fc,
       continue;
     }
     const DayMask working = working_days(view, carrier, fc.first);
-    const int pickup = pickup_day(view, fc, carrier);
+    const int pickup = pickup_day(view, fc, carrier, working);
     const int delivery =
         pickup == kNoDay ? kNoDay : advance(working, pickup, lanes[i].transit_days);
     if (delivery == kNoDay) {
@@ -257,9 +259,10 @@ EddCalculator::~EddCalculator() = default;
 
 tl::expected<EddAnswer, QueryError> EddCalculator::answer(const ReadTransaction& transaction,
                                                           const EddQuestion& question) {
-  const ViewReader view(transaction);
+  ViewReader view(transaction);
   Scratch& scratch = *scratch_;
   scratch.clear();
+  scratch.earliest = std::chrono::floor<std::chrono::days>(question.at) - std::chrono::days(1);
   if (auto error = scratch.take_lines(view, question)) return tl::unexpected(std::move(*error));
   scratch.find_stock(view);
 
@@ -289,7 +292,7 @@ tl::expected<EddAnswer, QueryError> EddCalculator::answer(const ReadTransaction&
     const int shift = local->time_of_day >= record->cutoff ? 1 : 0;
     const CivilDate first = local->date + std::chrono::days(shift);
     const DayWindow days = view.fc_days(name, first);
-    const DayMask working = days.working(record->week);
+    const DayMask working = days.working(record->week) & kDaysInReach;
     const int ready = ready_day(*record, days, working);
     if (ready == kNoDay) {
       answer.excluded.push_back({name, {}, Exclusion::kBeyondHorizon, {}});

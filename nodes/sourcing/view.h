@@ -5,18 +5,20 @@
 // (u8), a name at the end stands bare, so that a prefix scan gives names in byte order. A block
 // number is big-endian with its sign bit turned.
 //
-//   table         key                          stream      value
-//   item          sku                          catalog     u32×3 sides ascending | u32 weight |
-//                                                          attributes
-//   stock         sku, fc                      inventory   i64 on hand
-//   fc            fc                           fulfilment  u16 cutoff | u8 week | u32 handling days |
-//                                                          zone | time zone | u8 restricted | carriers
-//   fc_days       fc, block                    fulfilment  DayBlock: exceptions, capacity in orders
-//   carrier       carrier                      carriers    u16 cutoff or ffff | u8 week | i64×3 box
-//                                                          sides ascending | i64 box weight | refuses
-//   carrier_days  carrier, block               carriers    DayBlock: exceptions
-//   carrier_room  fc, block, carrier           carriers    DayBlock: capacity in boxes
-//   lane          from zone, to zone, carrier  carriers    u32 transit days
+//   table    key                          stream      value
+//   item     sku                          catalog     u32×3 sides ascending | u32 weight | attributes
+//   stock    sku, fc                      inventory   i64 on hand
+//   fc       fc,                          fulfilment  u16 cutoff | u8 week | u32 handling days |
+//                                                     zone | time zone | u8 restricted | carriers
+//            fc, 'd', block               fulfilment  DayBlock: exceptions, capacity in orders
+//            fc, 'r', block, carrier      carriers    DayBlock: capacity in boxes
+//   carrier  carrier,                     carriers    u16 cutoff or ffff | u8 week | i64×3 box
+//                                                     sides ascending | i64 box weight | refuses
+//            carrier, 'd', block          carriers    DayBlock: exceptions
+//   lane     to zone, from zone, carrier  carriers    u32 transit days
+//
+// What a query wants of one FC lies together, and so does what it wants of the lanes to its zone:
+// one search in the tree each, and steps from there.
 //
 // Times of day are minutes, weeks have bit 0 for Monday, texts are u8 length and bytes, lists are
 // texts to the end. What is retired is erased. Numbers are little-endian but for the block.
@@ -32,6 +34,7 @@
 
 #include "common/client/handler.h"
 #include "common/store/store.h"
+#include "common/store/table_cursor.h"
 #include "nodes/sourcing/calendar.h"
 #include "nodes/sourcing/day_block.h"
 
@@ -95,33 +98,32 @@ struct CarrierRecord {
   PackedNames refuses;
 };
 
-/// The view at the moment of one transaction, which outlives the reader and all that it gave. Lists
-/// come in byte order.
+/// The view at the moment of one transaction, which outlives the reader and all that it gave; for
+/// one query. Lists come in byte order. What is asked of one FC, carrier or zone after another in
+/// the order of the table is cheapest.
 class ViewReader {
  public:
-  explicit ViewReader(const ReadTransaction& transaction) : transaction_(transaction) {}
+  explicit ViewReader(const ReadTransaction& transaction);
 
   [[nodiscard]] std::optional<ItemRecord> item(std::string_view sku) const;
-  [[nodiscard]] std::optional<FcRecord> fc(std::string_view name) const;
-  [[nodiscard]] std::optional<CarrierRecord> carrier(std::string_view name) const;
+  [[nodiscard]] std::optional<FcRecord> fc(std::string_view name);
+  [[nodiscard]] std::optional<CarrierRecord> carrier(std::string_view name);
   /// What is known of an FC's and of a carrier's days, from `first` on.
-  [[nodiscard]] DayWindow fc_days(std::string_view fc, CivilDate first) const;
-  [[nodiscard]] DayWindow carrier_days(std::string_view carrier, CivilDate first) const;
+  [[nodiscard]] DayWindow fc_days(std::string_view fc, CivilDate first);
+  [[nodiscard]] DayWindow carrier_days(std::string_view carrier, CivilDate first);
 
   void stock(std::string_view sku,
-             const std::function<void(std::string_view fc, std::int64_t on_hand)>& visit) const;
-  void lanes(
-      std::string_view from_zone, std::string_view to_zone,
-      const std::function<void(std::string_view carrier, std::int64_t transit_days)>& visit) const;
+             const std::function<void(std::string_view fc, std::int64_t on_hand)>& visit);
+  void lanes(std::string_view from_zone, std::string_view to_zone,
+             const std::function<void(std::string_view carrier, std::int64_t transit_days)>& visit);
   /// The capacities of the carriers at an FC in one block of days.
   void carrier_room(
       std::string_view fc, std::int32_t block,
-      const std::function<void(std::string_view carrier, DayBlockView capacity)>& visit) const;
+      const std::function<void(std::string_view carrier, DayBlockView capacity)>& visit);
 
  private:
-  [[nodiscard]] DayWindow days(Table table, std::string_view name, CivilDate first) const;
-
   const ReadTransaction& transaction_;
+  TableCursor stock_, fc_, carrier_, lane_;
 };
 
 }  // namespace forebay
