@@ -6,7 +6,6 @@
 #include <cstring>
 
 #include "common/base/bytes.h"
-#include "common/base/ids.h"
 #include "common/base/limits.h"
 #include "common/store/table_cursor.h"
 
@@ -80,10 +79,9 @@ Result<void> open_tables(const std::string& dir, MDB_txn* txn,
 
 /// What an earlier process left may so far be only in the page cache; a commit that really writes
 /// makes all of it durable.
-Result<void> put_boot_id(const std::string& dir, MDB_txn* txn) {
+Result<void> put_boot_id(const std::string& dir, MDB_txn* txn, const BootId& id) {
   MDB_dbi boot = 0;
   int code = mdb_dbi_open(txn, kBootTable, MDB_CREATE, &boot);
-  const BootId id = BootId::random();
   MDB_val key = to_val("id"), value = to_val(id.view());
   if (code == 0) code = mdb_put(txn, boot, &key, &value, 0);
   if (code != 0) return fail_open(dir, "cannot put the boot id", code);
@@ -108,7 +106,7 @@ Result<std::unique_ptr<Store>> Store::open(const std::string& dir,
   if (code != 0) return fail_open(dir, "cannot begin the first transaction", code);
   Result<void> ready = check_format(dir, txn);
   if (ready) ready = open_tables(dir, txn, tables, store->databases_);
-  if (ready) ready = put_boot_id(dir, txn);
+  if (ready) ready = put_boot_id(dir, txn, store->boot_id_);
   if (!ready) {
     mdb_txn_abort(txn);
     return fail(ready.error());

@@ -23,6 +23,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/base/ids.h"
 #include "common/base/result.h"
 #include "common/store/environment.h"
 
@@ -54,6 +55,7 @@ class ReadTransaction {
       Table table, std::string_view prefix,
       const std::function<bool(std::string_view key, std::string_view value)>& visit) const;
   [[nodiscard]] std::size_t count(Table table) const;
+  [[nodiscard]] const Store& store() const { return *store_; }
 
  protected:
   friend class Store;
@@ -99,6 +101,8 @@ class Store {
   [[nodiscard]] WriteTransaction write();
   /// Whether a write has failed; never goes back to false.
   [[nodiscard]] bool failed() const { return failed_.load(std::memory_order_relaxed); }
+  /// Another one at each opening of any store.
+  [[nodiscard]] const BootId& boot_id() const { return boot_id_; }
   /// Bytes of the file that hold data (pages in use, freed ones included).
   [[nodiscard]] std::size_t used_bytes() const;
 
@@ -111,6 +115,7 @@ class Store {
   [[nodiscard]] Error fail_write(const char* what, int code) const;
 
   std::string dir_;
+  BootId boot_id_ = BootId::random();
   Environment env_;
   mutable std::atomic<bool> failed_{false};
   std::vector<unsigned> databases_;  // by Table::index

@@ -98,11 +98,11 @@ bool DayBlockView::has_room(unsigned day, std::int64_t wanted) const {
 
 DayMask DayWindow::working(WeekDays week) const {
   DayMask closed = 0, opened = 0;
-  const int before = static_cast<int>(day_of_block(first_));
-  for (int i = 0; i < kBlocks; ++i) {
-    const DayBlockView& block = blocks_[static_cast<std::size_t>(i)];
-    closed |= spread(block.closed(), i * kBlockDays - before);
-    opened |= spread(block.opened(), i * kBlockDays - before);
+  int offset = -static_cast<int>(day_of_block(first_));
+  for (const DayBlockView& block : blocks_) {
+    closed |= spread(block.closed(), offset);
+    opened |= spread(block.opened(), offset);
+    offset += kBlockDays;
   }
   return (week_mask(week, first_) & ~closed) | opened;
 }

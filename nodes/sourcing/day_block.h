@@ -63,15 +63,13 @@ class DayBlockView {
   std::string_view value_;
 };
 
+/// The blocks that the 64 days of a DayMask may lie in, the first day's first.
+using DayBlocks = std::array<DayBlockView, (64 + 2 * kBlockDays - 2) / kBlockDays>;
+
 /// What is known of an FC's or carrier's days: the 64 days of a DayMask from `first` on.
 class DayWindow {
  public:
-  static constexpr int kBlocks = (64 + 2 * kBlockDays - 2) / kBlockDays;
-
-  explicit DayWindow(CivilDate first) : first_(first) {}
-
-  /// `block`: 0 for the one that the first day lies in, to kBlocks - 1.
-  void set(int block, DayBlockView view) { blocks_[static_cast<std::size_t>(block)] = view; }
+  DayWindow(CivilDate first, const DayBlocks& blocks) : first_(first), blocks_(blocks) {}
 
   /// The working days: the week, but for the exceptions.
   [[nodiscard]] DayMask working(WeekDays week) const;
@@ -79,7 +77,7 @@ class DayWindow {
 
  private:
   CivilDate first_;
-  std::array<DayBlockView, kBlocks> blocks_{};
+  DayBlocks blocks_;
 };
 
 }  // namespace forebay

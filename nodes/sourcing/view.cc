@@ -9,6 +9,8 @@ namespace {
 
 constexpr Table kItem{0}, kStock{1}, kFc{2}, kCarrier{3}, kLane{4};
 constexpr std::uint16_t kNoCutoff = 0xffff;
+constexpr std::string_view kNoName = "";  // of Changes, since a name has a byte at least
+constexpr std::size_t kChangesBytes = 8 + 4 * kDayCounters;
 
 /// A key under construction, on the stack.
 class Key {
@@ -88,6 +90,22 @@ void append_numbers(std::string& out, const std::array<std::int64_t, 3>& numbers
   for (const std::int64_t number : numbers) append_le(out, static_cast<T>(number));
 }
 
+/// Of what is not an FC's days, unless that FC is given.
+void count_change(ViewWriter& view, Table table, std::optional<std::string_view> fc_of_days = {}) {
+  const Key key(kNoName);
+  std::string changes(view.get(table, key).value_or(std::string_view{}));
+  changes.resize(kChangesBytes);
+  bool other = !fc_of_days;
+  if (fc_of_days) {
+    char* const at = changes.data() + 8 + 4 * day_counter_of(*fc_of_days);
+    const std::uint32_t count = load_le<std::uint32_t>(at) + 1;
+    store_le(at, count);
+    other = count == 0;
+  }
+  if (other) store_le(changes.data(), load_le<std::uint64_t>(changes.data()) + 1);
+  view.put(table, key, changes);
+}
+
 tl::unexpected<Error> fail_sum(const char* what) {
   return fail(ErrorCode::kBadInput, std::string(what) + ": the sum would leave 64 bits");
 }
@@ -163,16 +181,20 @@ struct Fold {
     append_le(value, static_cast<std::uint8_t>(event.carriers.has_value()));
     if (event.carriers) append_names(value, *event.carriers);
     view.put(kFc, Key(event.fc), value);
+    count_change(view, kFc);
     return {};
   }
   Result<void> operator()(const FcException& event) const {
+    count_change(view, kFc, event.fc);
     return put_exception(view, kFc, event.fc, event.date, event.open);
   }
   Result<void> operator()(const FcCapacitySet& event) const {
+    count_change(view, kFc, event.fc);
     return put_capacity(view, kFc, Key(event.fc).days(block_of(event.date)), event.date,
                         event.orders);
   }
   Result<void> operator()(const FcCapacityUsed& event) const {
+    count_change(view, kFc, event.fc);
     return add_used(view, kFc, Key(event.fc).days(block_of(event.date)), event.date, event.orders);
   }
 
@@ -184,25 +206,31 @@ struct Fold {
     append_le(value, event.box_g);
     append_names(value, event.refuses);
     view.put(kCarrier, Key(event.carrier), value);
+    count_change(view, kCarrier);
     return {};
   }
   Result<void> operator()(const CarrierException& event) const {
+    count_change(view, kCarrier);
     return put_exception(view, kCarrier, event.carrier, event.date, event.open);
   }
   Result<void> operator()(const CarrierCapacitySet& event) const {
+    count_change(view, kCarrier, event.fc);
     return put_capacity(view, kFc, room_key(event), event.date, event.boxes);
   }
   Result<void> operator()(const CarrierCapacityUsed& event) const {
+    count_change(view, kCarrier, event.fc);
     return add_used(view, kFc, room_key(event), event.date, event.boxes);
   }
   Result<void> operator()(const LaneUpserted& event) const {
     std::string value;
     append_le(value, static_cast<std::uint32_t>(event.transit_days));
     view.put(kLane, lane_key(event), value);
+    count_change(view, kCarrier);
     return {};
   }
   Result<void> operator()(const LaneRetired& event) const {
     view.erase(kLane, lane_key(event));
+    count_change(view, kCarrier);
     return {};
   }
 
@@ -237,16 +265,15 @@ std::string_view rest(const TableCursor& cursor, std::string_view prefix) {
   return cursor.key().substr(prefix.size());
 }
 
-DayWindow read_days(TableCursor& cursor, std::string_view name, CivilDate first) {
-  DayWindow window(first);
-  const std::int32_t first_block = block_of(first);
+/// Calls `visit(place, bytes)` for the blocks of DayBlocks that are there.
+template <class Visit>
+void for_blocks(TableCursor& cursor, std::string_view name, std::int32_t first, Visit visit) {
   Key from(name), to(name);
-  from.days(first_block);
-  to.days(first_block + DayWindow::kBlocks);
-  for (bool there = cursor.seek_near(from); there && cursor.key() < to; there = cursor.next()) {
-    window.set(block_at_end(cursor.key()) - first_block, DayBlockView(cursor.value()));
+  from.days(first);
+  to.days(first + std::int32_t{std::tuple_size_v<DayBlocks>});
+  for (bool there = cursor.seek(from); there && cursor.key() < to; there = cursor.next()) {
+    visit(static_cast<std::size_t>(block_at_end(cursor.key()) - first), cursor.value());
   }
-  return window;
 }
 
 }  // namespace
@@ -269,12 +296,31 @@ bool PackedNames::contains(std::string_view name) const {
   return false;
 }
 
+std::size_t day_counter_of(std::string_view fc) { return checksum(fc) % kDayCounters; }
+
+DayChanges ViewChanges::days(std::size_t counter) const {
+  const auto count = [&](std::string_view counters) {
+    return counters.empty() ? 0 : load_le<std::uint32_t>(counters.data() + 4 * counter);
+  };
+  return {count(fc_days), count(room)};
+}
+
 ViewReader::ViewReader(const ReadTransaction& transaction)
-    : transaction_(transaction),
-      stock_(transaction, kStock),
-      fc_(transaction, kFc),
-      carrier_(transaction, kCarrier),
-      lane_(transaction, kLane) {}
+    : transaction_(transaction), stock_(transaction, kStock) {}
+
+ViewChanges ViewReader::changes() const {
+  ViewChanges changes;
+  const auto read = [&](Table table, std::uint64_t& count, std::string_view& counters) {
+    const auto value = transaction_.get(table, Key(kNoName));
+    if (!value) return;
+    FOREBAY_INVARIANT(value->size() == kChangesBytes);
+    count = load_le<std::uint64_t>(value->data());
+    counters = value->substr(8);
+  };
+  read(kFc, changes.fcs, changes.fc_days);
+  read(kCarrier, changes.carriers, changes.room);
+  return changes;
+}
 
 std::optional<ItemRecord> ViewReader::item(std::string_view sku) const {
   const auto value = transaction_.get(kItem, sku);
@@ -287,10 +333,16 @@ std::optional<ItemRecord> ViewReader::item(std::string_view sku) const {
   return item;
 }
 
-std::optional<FcRecord> ViewReader::fc(std::string_view name) {
-  const Key key(name);
-  if (!fc_.seek(key) || fc_.key() != key) return std::nullopt;
-  Record record(fc_.value());
+std::optional<std::string_view> ViewReader::fc(std::string_view name) const {
+  return transaction_.get(kFc, Key(name));
+}
+
+std::optional<std::string_view> ViewReader::carrier(std::string_view name) const {
+  return transaction_.get(kCarrier, Key(name));
+}
+
+FcRecord parse_fc(std::string_view bytes) {
+  Record record(bytes);
   FcRecord fc{};
   fc.cutoff = TimeOfDay{record.number<std::uint16_t>()};
   fc.week = record.number<std::uint8_t>();
@@ -301,10 +353,8 @@ std::optional<FcRecord> ViewReader::fc(std::string_view name) {
   return fc;
 }
 
-std::optional<CarrierRecord> ViewReader::carrier(std::string_view name) {
-  const Key key(name);
-  if (!carrier_.seek(key) || carrier_.key() != key) return std::nullopt;
-  Record record(carrier_.value());
+CarrierRecord parse_carrier(std::string_view bytes) {
+  Record record(bytes);
   CarrierRecord carrier{};
   const auto cutoff = record.number<std::uint16_t>();
   if (cutoff != kNoCutoff) carrier.cutoff = TimeOfDay{cutoff};
@@ -315,12 +365,30 @@ std::optional<CarrierRecord> ViewReader::carrier(std::string_view name) {
   return carrier;
 }
 
-DayWindow ViewReader::fc_days(std::string_view fc, CivilDate first) {
-  return read_days(fc_, fc, first);
+ViewReader::FcDays ViewReader::fc_days(std::string_view fc, std::int32_t first_block) const {
+  FcDays days;
+  TableCursor cursor(transaction_, kFc);
+  for_blocks(cursor, fc, first_block,
+             [&](std::size_t place, std::string_view block) { days.blocks[place] = block; });
+  Key from(fc), to(fc);
+  from.room(first_block);
+  to.room(first_block + std::int32_t{std::tuple_size_v<DayBlocks>});
+  const std::size_t block_end = std::string_view(from).size();
+  for (bool there = cursor.seek_near(from); there && cursor.key() < to; there = cursor.next()) {
+    const std::string_view key = cursor.key();
+    days.rooms.push_back(
+        {block_at_end(key.substr(0, block_end)), key.substr(block_end), cursor.value()});
+  }
+  return days;
 }
 
-DayWindow ViewReader::carrier_days(std::string_view carrier, CivilDate first) {
-  return read_days(carrier_, carrier, first);
+DayBlocks ViewReader::carrier_days(std::string_view carrier, CivilDate first) const {
+  DayBlocks blocks;
+  TableCursor cursor(transaction_, kCarrier);
+  for_blocks(cursor, carrier, block_of(first), [&](std::size_t place, std::string_view block) {
+    blocks[place] = DayBlockView(block);
+  });
+  return blocks;
 }
 
 // std::ref in callers: a std::function that holds more than two pointers would allocate.
@@ -334,23 +402,17 @@ void ViewReader::stock(
   }
 }
 
-void ViewReader::lanes(
-    std::string_view from_zone, std::string_view to_zone,
-    const std::function<void(std::string_view carrier, std::int64_t transit_days)>& visit) {
-  Key prefix(to_zone);
-  prefix.name(from_zone);
-  for (bool there = lane_.seek(prefix); there && begins(lane_, prefix); there = lane_.next()) {
-    visit(rest(lane_, prefix), Record(lane_.value()).number<std::uint32_t>());
-  }
-}
-
-void ViewReader::carrier_room(
-    std::string_view fc, std::int32_t block,
-    const std::function<void(std::string_view carrier, DayBlockView capacity)>& visit) {
-  Key prefix(fc);
-  prefix.room(block);
-  for (bool there = fc_.seek_near(prefix); there && begins(fc_, prefix); there = fc_.next()) {
-    visit(rest(fc_, prefix), DayBlockView(fc_.value()));
+void ViewReader::lanes_to(
+    std::string_view zone,
+    const std::function<void(std::string_view from_zone, std::string_view carrier,
+                             std::int64_t transit_days)>& visit) const {
+  const Key prefix(zone);
+  TableCursor cursor(transaction_, kLane);
+  for (bool there = cursor.seek(prefix); there && begins(cursor, prefix); there = cursor.next()) {
+    const std::string_view names = rest(cursor, prefix);
+    const std::size_t from_bytes = static_cast<unsigned char>(names.front());
+    visit(names.substr(1, from_bytes), names.substr(1 + from_bytes),
+          Record(cursor.value()).number<std::uint32_t>());
   }
 }
 
