@@ -68,9 +68,12 @@ class Committed {
     }
     commit(events);
   }
-  /// The FC in the zone of that step, and the step on hand.
+  /// The FC in the zone of that step, with room that day at each odd one, and the step on hand.
   static std::vector<Event> step(int number) {
     return {{"inventory", "stock.set", {{"sku", "sku"}, {"fc", "fc"}, {"on_hand", number}}},
+            {"fulfilment",
+             "fc.capacity_set",
+             {{"fc", "fc"}, {"date", "2026-03-02"}, {"orders", number % 2}}},
             {"fulfilment",
              "fc.upserted",
              {{"fc", "fc"},
@@ -102,7 +105,7 @@ int days_until(EddCalculator& calculator, const ReadTransaction& view) {
 int expected_days(const ReadTransaction& view) {
   int days = 0;
   const auto entry = [&](std::string_view, std::int64_t on_hand) {
-    days = static_cast<int>(on_hand % kZones) + 1;
+    days = static_cast<int>(on_hand % kZones) + 1 + (on_hand % 2 == 0 ? 1 : 0);
   };
   ViewReader(view).stock("sku", std::ref(entry));
   return days;
@@ -121,10 +124,10 @@ TEST_CASE("AnFcIsAsItWasWhenTheTransactionBegan") {
   CHECK(days_until(calculator, one) == 2);
   view.commit(Committed::step(2));
   const ReadTransaction two = view.store().read();
-  CHECK(days_until(calculator, two) == 3);
+  CHECK(days_until(calculator, two) == 4);
   CHECK(days_until(calculator, one) == 2);
   CHECK(days_until(calculator, unknown) == 0);
-  CHECK(days_until(calculator, two) == 3);
+  CHECK(days_until(calculator, two) == 4);
 }
 
 TEST_CASE("EachAnswerIsOfOneMomentWhileEventsAreApplied") {
@@ -161,7 +164,7 @@ TEST_CASE("FcsOfOneViewAreNotTakenForThoseOfAnother") {
   past.commit(Committed::step(2));
   for (int i = 0; i < 2; ++i) {
     CHECK(days_until(calculator, live.store().read()) == 2);
-    CHECK(days_until(calculator, past.store().read()) == 3);
+    CHECK(days_until(calculator, past.store().read()) == 4);
   }
 }
 
@@ -177,9 +180,9 @@ TEST_CASE("AReopenedViewAnswersAsBefore") {
   Committed view(dir / "view");
   CHECK(days_until(calculator, view.store().read()) == 2);
   view.commit(Committed::step(2));
-  CHECK(days_until(calculator, view.store().read()) == 3);
+  CHECK(days_until(calculator, view.store().read()) == 4);
   EddCalculator fresh;
-  CHECK(days_until(fresh, view.store().read()) == 3);
+  CHECK(days_until(fresh, view.store().read()) == 4);
 }
 
 }  // namespace
