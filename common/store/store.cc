@@ -6,14 +6,14 @@
 #include <cstring>
 
 #include "common/base/bytes.h"
-#include "common/base/ids.h"
 #include "common/base/limits.h"
+#include "common/store/table_cursor.h"
 
 namespace forebay {
 namespace {
 
 constexpr std::string_view kFormatKey = "format";
-constexpr std::uint32_t kFormat = 1;
+constexpr std::uint32_t kFormat = 2;
 constexpr const char* kMetaTable = "_meta";
 constexpr const char* kBootTable = "_boot";
 
@@ -79,10 +79,9 @@ Result<void> open_tables(const std::string& dir, MDB_txn* txn,
 
 /// What an earlier process left may so far be only in the page cache; a commit that really writes
 /// makes all of it durable.
-Result<void> put_boot_id(const std::string& dir, MDB_txn* txn) {
+Result<void> put_boot_id(const std::string& dir, MDB_txn* txn, const BootId& id) {
   MDB_dbi boot = 0;
   int code = mdb_dbi_open(txn, kBootTable, MDB_CREATE, &boot);
-  const BootId id = BootId::random();
   MDB_val key = to_val("id"), value = to_val(id.view());
   if (code == 0) code = mdb_put(txn, boot, &key, &value, 0);
   if (code != 0) return fail_open(dir, "cannot put the boot id", code);
@@ -107,7 +106,7 @@ Result<std::unique_ptr<Store>> Store::open(const std::string& dir,
   if (code != 0) return fail_open(dir, "cannot begin the first transaction", code);
   Result<void> ready = check_format(dir, txn);
   if (ready) ready = open_tables(dir, txn, tables, store->databases_);
-  if (ready) ready = put_boot_id(dir, txn);
+  if (ready) ready = put_boot_id(dir, txn, store->boot_id_);
   if (!ready) {
     mdb_txn_abort(txn);
     return fail(ready.error());
@@ -173,19 +172,11 @@ std::optional<std::string_view> ReadTransaction::get(Table table, std::string_vi
 void ReadTransaction::for_each(
     Table table, std::string_view prefix,
     const std::function<bool(std::string_view key, std::string_view value)>& visit) const {
-  if (txn_ == nullptr) return;
-  MDB_cursor* cursor = nullptr;
-  int code = mdb_cursor_open(txn_, store_->databases_[table.index], &cursor);
-  if (code == 0) {
-    const std::unique_ptr<MDB_cursor, decltype(&mdb_cursor_close)> closer(cursor, mdb_cursor_close);
-    MDB_val key = to_val(prefix), value;
-    code = mdb_cursor_get(cursor, &key, &value, prefix.empty() ? MDB_FIRST : MDB_SET_RANGE);
-    while (code == 0 && to_view(key).starts_with(prefix)) {
-      if (!visit(to_view(key), to_view(value))) return;
-      code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
-    }
+  TableCursor cursor(*this, table);
+  for (bool there = cursor.seek(prefix); there && cursor.key().starts_with(prefix);
+       there = cursor.next()) {
+    if (!visit(cursor.key(), cursor.value())) return;
   }
-  FOREBAY_INVARIANT(code == 0 || code == MDB_NOTFOUND || store_->failed());
 }
 
 std::size_t ReadTransaction::count(Table table) const {

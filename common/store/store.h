@@ -5,7 +5,7 @@
 // commit is refused, and the caller ends the process (an I/O error of LMDB is never retried). A
 // tree that cannot be read aborts. A Store is opened by one process only
 // (common/service/state_lock.h guards the folder). Reads run concurrently with the one writer and
-// see one moment. This and store.cc are the only files outside sidecar/log that know LMDB. What a
+// see one moment. This folder alone, outside sidecar/log, knows LMDB. What a
 // table holds is its user's business: cursors.h for cursors, the handler for views.
 //
 //   auto store = Store::open(dir, {"stock", "item"});         // tables get indices in this order
@@ -23,6 +23,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/base/ids.h"
 #include "common/base/result.h"
 #include "common/store/environment.h"
 
@@ -54,9 +55,11 @@ class ReadTransaction {
       Table table, std::string_view prefix,
       const std::function<bool(std::string_view key, std::string_view value)>& visit) const;
   [[nodiscard]] std::size_t count(Table table) const;
+  [[nodiscard]] const Store& store() const { return *store_; }
 
  protected:
   friend class Store;
+  friend class TableCursor;
   ReadTransaction(const Store& store, MDB_txn* transaction) : store_(&store), txn_(transaction) {}
 
   const Store* store_;
@@ -98,17 +101,21 @@ class Store {
   [[nodiscard]] WriteTransaction write();
   /// Whether a write has failed; never goes back to false.
   [[nodiscard]] bool failed() const { return failed_.load(std::memory_order_relaxed); }
+  /// Another one at each opening of any store.
+  [[nodiscard]] const BootId& boot_id() const { return boot_id_; }
   /// Bytes of the file that hold data (pages in use, freed ones included).
   [[nodiscard]] std::size_t used_bytes() const;
 
  private:
   friend class ReadTransaction;
   friend class WriteTransaction;
+  friend class TableCursor;
   Store() = default;
   /// Makes the store failed; the error to hand on.
   [[nodiscard]] Error fail_write(const char* what, int code) const;
 
   std::string dir_;
+  BootId boot_id_ = BootId::random();
   Environment env_;
   mutable std::atomic<bool> failed_{false};
   std::vector<unsigned> databases_;  // by Table::index

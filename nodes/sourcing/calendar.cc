@@ -3,7 +3,6 @@
 #include <date/tz.h>
 
 #include <bit>
-#include <cstdio>
 
 namespace forebay {
 namespace {
@@ -45,11 +44,14 @@ std::optional<CivilDate> parse_date(std::string_view text) {
 
 std::string to_text(CivilDate date) {
   const std::chrono::year_month_day parts{date};
-  char text[24];
-  const int size =
-      std::snprintf(text, sizeof text, "%04d-%02u-%02u", static_cast<int>(parts.year()),
-                    static_cast<unsigned>(parts.month()), static_cast<unsigned>(parts.day()));
-  return {text, static_cast<std::size_t>(size)};
+  std::string text = "0000-00-00";
+  const auto put = [&](std::size_t end, unsigned value) {
+    for (; value != 0; value /= 10) text[--end] = static_cast<char>('0' + value % 10);
+  };
+  put(4, static_cast<unsigned>(static_cast<int>(parts.year())));
+  put(7, static_cast<unsigned>(parts.month()));
+  put(10, static_cast<unsigned>(parts.day()));
+  return text;
 }
 
 std::optional<TimeOfDay> parse_time_of_day(std::string_view text) {
@@ -64,7 +66,7 @@ DayMask week_mask(WeekDays week, CivilDate first) {
   const unsigned today = std::chrono::weekday{first}.iso_encoding() - 1;
   const unsigned from_today = ((week >> today) | (week << (7 - today))) & 0x7fu;
   constexpr DayMask kEverySeventh = 0x8102040810204081;  // bits 0, 7, 14, … 63
-  return (from_today * kEverySeventh) & kDaysInReach;
+  return from_today * kEverySeventh;
 }
 
 int first_day(DayMask days, int from) {

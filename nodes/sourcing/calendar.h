@@ -1,8 +1,8 @@
 // Civil dates, local times and working days, as docs/edd.md counts them.
 //
 // A query looks at the days d to d + limits::kHorizonDays of an FC; such a run of days is a
-// DayMask, bit i for day d + i, so that walking it costs next to nothing. TimeZones is not
-// thread-safe; the rest is free of state.
+// DayMask, bit i for day d + i, so that walking it costs next to nothing. A mask has 64 bits, some
+// more than are in reach. TimeZones is not thread-safe; the rest is free of state.
 #pragma once
 
 #include <chrono>
@@ -37,7 +37,7 @@ using DayMask = std::uint64_t;
 inline constexpr DayMask kDaysInReach = (DayMask{1} << (limits::kHorizonDays + 1)) - 1;
 inline constexpr int kNoDay = -1;
 
-/// The days in reach of `first` whose weekday is in `week`.
+/// The 64 days from `first` on whose weekday is in `week`.
 [[nodiscard]] DayMask week_mask(WeekDays week, CivilDate first);
 /// The first day of `days` at or after `from`, or kNoDay.
 [[nodiscard]] int first_day(DayMask days, int from);

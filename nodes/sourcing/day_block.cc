@@ -12,8 +12,9 @@ constexpr std::size_t kHeadBytes = 16;
 
 constexpr std::uint32_t bit(unsigned day) { return std::uint32_t{1} << day; }
 
-/// The masks' bits moved to where the block lies among the days in reach.
+/// A block's bits moved to where it lies among the days of a mask.
 DayMask spread(std::uint32_t bits, int offset) {
+  if (offset >= 64) return 0;
   return offset >= 0 ? DayMask{bits} << offset : DayMask{bits} >> -offset;
 }
 
@@ -97,13 +98,13 @@ bool DayBlockView::has_room(unsigned day, std::int64_t wanted) const {
 
 DayMask DayWindow::working(WeekDays week) const {
   DayMask closed = 0, opened = 0;
-  const int before = static_cast<int>(day_of_block(first_));
-  for (int i = 0; i < blocks(); ++i) {
-    const DayBlockView& block = blocks_[static_cast<std::size_t>(i)];
-    closed |= spread(block.closed(), i * kBlockDays - before);
-    opened |= spread(block.opened(), i * kBlockDays - before);
+  int offset = -static_cast<int>(day_of_block(first_));
+  for (const DayBlockView& block : blocks_) {
+    closed |= spread(block.closed(), offset);
+    opened |= spread(block.opened(), offset);
+    offset += kBlockDays;
   }
-  return ((week_mask(week, first_) & ~closed) | opened) & kDaysInReach;
+  return (week_mask(week, first_) & ~closed) | opened;
 }
 
 bool DayWindow::has_room(int day, std::int64_t wanted) const {

@@ -1,5 +1,5 @@
 // Exceptions to the week and capacities, kept in blocks of 32 days: one record holds what is known
-// of a block's days, so that a query of 61 days reads at most three.
+// of a block's days, so that a query reads at most three.
 //
 // Value: u32 closed | u32 opened | u32 limited | u32 used, a bit for each day, then an i64 for each
 // day of `limited` (the capacity set) and one for each of `used` (the sum of what was used), in the
@@ -63,18 +63,13 @@ class DayBlockView {
   std::string_view value_;
 };
 
-/// What is known of the days in reach of one FC or carrier: the blocks from the first day's on.
+/// The blocks that the 64 days of a DayMask may lie in, the first day's first.
+using DayBlocks = std::array<DayBlockView, (64 + 2 * kBlockDays - 2) / kBlockDays>;
+
+/// What is known of an FC's or carrier's days: the 64 days of a DayMask from `first` on.
 class DayWindow {
  public:
-  static constexpr int kBlocks = (limits::kHorizonDays + 2 * kBlockDays - 1) / kBlockDays;
-
-  explicit DayWindow(CivilDate first) : first_(first) {}
-
-  /// How many blocks there are to set: the days in reach end in the last of them.
-  [[nodiscard]] int blocks() const {
-    return block_of(first_ + std::chrono::days(limits::kHorizonDays)) - block_of(first_) + 1;
-  }
-  void set(int block, DayBlockView view) { blocks_[static_cast<std::size_t>(block)] = view; }
+  DayWindow(CivilDate first, const DayBlocks& blocks) : first_(first), blocks_(blocks) {}
 
   /// The working days: the week, but for the exceptions.
   [[nodiscard]] DayMask working(WeekDays week) const;
@@ -82,7 +77,7 @@ class DayWindow {
 
  private:
   CivilDate first_;
-  std::array<DayBlockView, kBlocks> blocks_{};
+  DayBlocks blocks_;
 };
 
 }  // namespace forebay

@@ -1,12 +1,11 @@
 #include "nodes/sourcing/edd.h"
 
 #include <algorithm>
-#include <array>
 #include <functional>
 #include <tuple>
-#include <unordered_map>
 
 #include "nodes/sourcing/order.h"
+#include "nodes/sourcing/tables.h"
 #include "nodes/sourcing/view.h"
 
 namespace forebay {
@@ -18,44 +17,28 @@ struct StockEntry {
   bool enough;
 };
 
+// Clocks show at most a day more or less than UTC, and rule 3 shifts by one: days count from one of
+// four dates, and what a mask holds from the earliest of them on is what is in reach of each.
+static_assert(limits::kHorizonDays + 3 < 64);
+
 /// A carrier as this order meets it, the same from every FC.
-struct Carrier {
-  std::string_view name;
-  std::optional<CarrierRecord> record;  // none: not known
+struct CarrierForOrder {
   std::optional<std::string_view> refused;
-  bool fits = false;
-  std::int64_t boxes = 0;
-  // Its working days from one date on; FCs of other time zones start at another date.
-  std::optional<CivilDate> first;
-  DayMask working = 0;
-};
-
-struct Lane {
-  std::size_t carrier;  // in Scratch::carriers
-  std::int64_t transit_days;
-};
-
-struct LaneRange {
-  std::size_t begin, end;  // in Scratch::lanes
-};
-
-struct Room {
-  std::string_view carrier;
-  DayBlockView capacity;
+  bool fits;
+  std::int64_t boxes;
+  DayMask working;  // from Scratch::earliest on
 };
 
 /// What rule 3 finds of an FC.
 struct ReadyFc {
   std::string_view name;
-  FcRecord record;
+  const Tables::Fc& fc;
+  const FcDays& days;
   LocalTime local;
   CivilDate first;  // d: days count from here
   DayMask working;
   int ready;
 };
-
-template <class Value>
-using ByName = std::unordered_map<std::string_view, Value>;
 
 }  // namespace
 
@@ -63,31 +46,29 @@ struct EddCalculator::Scratch {
   std::vector<OrderLine> lines;
   Order order;
   std::vector<StockEntry> stock;
-  std::vector<Carrier> carriers;
-  ByName<std::size_t> carrier_index;
-  std::vector<Lane> lanes;
-  ByName<LaneRange> lanes_from;
-  std::array<std::vector<Room>, DayWindow::kBlocks> rooms;
-  std::array<bool, DayWindow::kBlocks> rooms_read{};
+  std::vector<std::optional<CarrierForOrder>> carriers;  // by number
+  std::vector<std::optional<LocalTime>> local_times;     // by the number of the time zone
+  CivilDate earliest;  // the first date that days may count from at any FC
+
+  // What outlives a question.
+  Tables tables;
+  TimeZones time_zones;
 
   void clear() {
     lines.clear();
     order.clear();
     stock.clear();
     carriers.clear();
-    carrier_index.clear();
-    lanes.clear();
-    lanes_from.clear();
+    local_times.clear();
   }
 
-  std::optional<QueryError> take_lines(const ViewReader& view, const EddQuestion& question);
-  void find_stock(const ViewReader& view);
-  LaneRange find_lanes(const ViewReader& view, std::string_view from, std::string_view to);
-  std::size_t find_carrier(const ViewReader& view, std::string_view name);
-  DayMask working_days(const ViewReader& view, Carrier& carrier, CivilDate first);
-  bool carrier_has_room(const ViewReader& view, const ReadyFc& fc, const Carrier& carrier, int day);
-  void ship(const ViewReader& view, const ReadyFc& fc, std::string_view to_zone, EddAnswer& answer);
-  int pickup_day(const ViewReader& view, const ReadyFc& fc, const Carrier& carrier);
+  std::optional<QueryError> take_lines(ViewReader& view, const EddQuestion& question);
+  void find_stock(ViewReader& view);
+  std::optional<LocalTime> local_time(const Tables::Fc& fc, WallTime at);
+  const CarrierForOrder& carrier(ViewReader& view, std::size_t number);
+  void ship(ViewReader& view, const ReadyFc& fc, const Tables::LanesTo& lanes, EddAnswer& answer);
+  static int pickup_day(const ReadyFc& fc, const Tables::Carrier& carrier, std::int64_t boxes,
+                        DayMask carrier_working);
 };
 
 namespace {
@@ -109,7 +90,7 @@ bool better(const Promise& a, const Promise& b) {
 }  // namespace
 
 /// Adds the lines of one SKU up, and the items to the order.
-std::optional<QueryError> EddCalculator::Scratch::take_lines(const ViewReader& view,
+std::optional<QueryError> EddCalculator::Scratch::take_lines(ViewReader& view,
                                                              const EddQuestion& question) {
   for (std::size_t i = 0; i < question.lines.size(); ++i) {
     const OrderLine& line = question.lines[i];
@@ -133,7 +114,7 @@ std::optional<QueryError> EddCalculator::Scratch::take_lines(const ViewReader& v
 }
 
 /// Rule 1: the stock records of all lines, those of one FC beside each other.
-void EddCalculator::Scratch::find_stock(const ViewReader& view) {
+void EddCalculator::Scratch::find_stock(ViewReader& view) {
   for (const OrderLine& line : lines) {
     const auto entry = [&](std::string_view fc, std::int64_t on_hand) {
       stock.push_back({fc, on_hand >= line.quantity});
@@ -146,106 +127,68 @@ void EddCalculator::Scratch::find_stock(const ViewReader& view) {
   }
 }
 
-std::size_t EddCalculator::Scratch::find_carrier(const ViewReader& view, std::string_view name) {
-  const auto [found, added] = carrier_index.try_emplace(name, carriers.size());
-  if (!added) return found->second;
-  Carrier carrier{};
-  carrier.name = name;
-  carrier.record = view.carrier(name);
-  if (carrier.record) {
-    carrier.refused = order.refused_attribute(*carrier.record);
-    carrier.fits = order.fits(*carrier.record);
-    if (carrier.fits) carrier.boxes = order.boxes(*carrier.record);
-  }
-  carriers.push_back(carrier);
-  return found->second;
+/// nullopt: the time zone is unknown here.
+std::optional<LocalTime> EddCalculator::Scratch::local_time(const Tables::Fc& fc, WallTime at) {
+  if (fc.time_zone >= local_times.size()) local_times.resize(fc.time_zone + 1);
+  std::optional<LocalTime>& local = local_times[fc.time_zone];
+  if (!local) local = time_zones.local(fc.record.time_zone, at);
+  return local;
 }
 
-LaneRange EddCalculator::Scratch::find_lanes(const ViewReader& view, std::string_view from,
-                                             std::string_view to) {
-  const auto [found, added] = lanes_from.try_emplace(from, LaneRange{lanes.size(), 0});
-  if (added) {
-    const auto lane = [&](std::string_view carrier, std::int64_t transit_days) {
-      const std::size_t index = find_carrier(view, carrier);
-      if (carriers[index].record) lanes.push_back({index, transit_days});
-    };
-    view.lanes(from, to, std::ref(lane));
-    found->second.end = lanes.size();
+const CarrierForOrder& EddCalculator::Scratch::carrier(ViewReader& view, std::size_t number) {
+  if (number >= carriers.size()) carriers.resize(number + 1);
+  std::optional<CarrierForOrder>& carrier = carriers[number];
+  if (!carrier) {
+    const CarrierRecord& record = tables.carrier(number).record;
+    const bool fits = order.fits(record);
+    carrier = CarrierForOrder{order.refused_attribute(record), fits, fits ? order.boxes(record) : 0,
+                              tables.working_days(view, number, earliest)};
   }
-  return found->second;
-}
-
-DayMask EddCalculator::Scratch::working_days(const ViewReader& view, Carrier& carrier,
-                                             CivilDate first) {
-  if (carrier.first != first) {
-    carrier.first = first;
-    carrier.working = view.carrier_days(carrier.name, first).working(carrier.record->week);
-  }
-  return carrier.working;
-}
-
-bool EddCalculator::Scratch::carrier_has_room(const ViewReader& view, const ReadyFc& fc,
-                                              const Carrier& carrier, int day) {
-  const CivilDate date = fc.first + std::chrono::days(day);
-  const auto block = static_cast<std::size_t>(block_of(date) - block_of(fc.first));
-  std::vector<Room>& known = rooms[block];
-  if (!rooms_read[block]) {
-    rooms_read[block] = true;
-    const auto room = [&](std::string_view name, DayBlockView capacity) {
-      known.push_back({name, capacity});
-    };
-    view.carrier_room(fc.name, block_of(date), std::ref(room));
-  }
-  const auto found =
-      std::lower_bound(known.begin(), known.end(), carrier.name,
-                       [](const Room& room, std::string_view name) { return room.carrier < name; });
-  return found == known.end() || found->carrier != carrier.name ||
-         found->capacity.has_room(day_of_block(date), carrier.boxes);
+  return *carrier;
 }
 
 /// Rule 5, K.
-int EddCalculator::Scratch::pickup_day(const ViewReader& view, const ReadyFc& fc,
-                                       const Carrier& carrier) {
-  DayMask days = fc.working & carrier.working;
-  const auto& cutoff = carrier.record->cutoff;
+int EddCalculator::Scratch::pickup_day(const ReadyFc& fc, const Tables::Carrier& carrier,
+                                       std::int64_t boxes, DayMask carrier_working) {
+  DayMask days = fc.working & carrier_working;
+  const auto& cutoff = carrier.record.cutoff;
   if (fc.first == fc.local.date && cutoff && fc.local.time_of_day >= *cutoff) days &= ~DayMask{1};
   int day = first_day(days, fc.ready);
-  while (day != kNoDay && !carrier_has_room(view, fc, carrier, day)) day = first_day(days, day + 1);
+  while (day != kNoDay &&
+         !fc.days.carrier_has_room(carrier.name, fc.first + std::chrono::days(day), boxes)) {
+    day = first_day(days, day + 1);
+  }
   return day;
 }
 
 /// Rules 4 to 7 for one FC.
-void EddCalculator::Scratch::ship(const ViewReader& view, const ReadyFc& fc,
-                                  std::string_view to_zone, EddAnswer& answer) {
-  for (std::size_t i = 0; i < rooms.size(); ++i) {
-    rooms[i].clear();
-    rooms_read[i] = false;
-  }
+void EddCalculator::Scratch::ship(ViewReader& view, const ReadyFc& fc, const Tables::LanesTo& lanes,
+                                  EddAnswer& answer) {
   bool served = false;
-  const LaneRange range = find_lanes(view, fc.record.zone, to_zone);
-  for (std::size_t i = range.begin; i < range.end; ++i) {
-    Carrier& carrier = carriers[lanes[i].carrier];
-    if (fc.record.carriers && !fc.record.carriers->contains(carrier.name)) continue;
+  const auto& carriers_of_fc = fc.fc.record.carriers;
+  for (const Tables::Lane& lane : lanes.from(fc.fc.zone)) {
+    const Tables::Carrier& known = tables.carrier(lane.carrier);
+    if (carriers_of_fc && !carriers_of_fc->contains(known.name)) continue;
     served = true;
-    if (carrier.refused) {
-      answer.excluded.push_back({fc.name, carrier.name, Exclusion::kRefuses, *carrier.refused});
+    const CarrierForOrder& for_order = carrier(view, lane.carrier);
+    if (for_order.refused) {
+      answer.excluded.push_back({fc.name, known.name, Exclusion::kRefuses, *for_order.refused});
       continue;
     }
-    if (!carrier.fits) {
-      answer.excluded.push_back({fc.name, carrier.name, Exclusion::kOversize, {}});
+    if (!for_order.fits) {
+      answer.excluded.push_back({fc.name, known.name, Exclusion::kOversize, {}});
       continue;
     }
-    const DayMask working = working_days(view, carrier, fc.first);
-    const int pickup = pickup_day(view, fc, carrier);
-    const int delivery =
-        pickup == kNoDay ? kNoDay : advance(working, pickup, lanes[i].transit_days);
+    const DayMask working = for_order.working >> (fc.first - earliest).count() & kDaysInReach;
+    const int pickup = pickup_day(fc, known, for_order.boxes, working);
+    const int delivery = pickup == kNoDay ? kNoDay : advance(working, pickup, lane.transit_days);
     if (delivery == kNoDay) {
-      answer.excluded.push_back({fc.name, carrier.name, Exclusion::kBeyondHorizon, {}});
+      answer.excluded.push_back({fc.name, known.name, Exclusion::kBeyondHorizon, {}});
       continue;
     }
     ++answer.options;
     const Promise promise{fc.first + std::chrono::days(delivery),
-                          fc.first + std::chrono::days(pickup), carrier.boxes, carrier.name,
+                          fc.first + std::chrono::days(pickup), for_order.boxes, known.name,
                           fc.name};
     if (!answer.best || better(promise, *answer.best)) answer.best = promise;
   }
@@ -257,13 +200,17 @@ EddCalculator::~EddCalculator() = default;
 
 tl::expected<EddAnswer, QueryError> EddCalculator::answer(const ReadTransaction& transaction,
                                                           const EddQuestion& question) {
-  const ViewReader view(transaction);
+  ViewReader view(transaction);
   Scratch& scratch = *scratch_;
   scratch.clear();
+  scratch.earliest = std::chrono::floor<std::chrono::days>(question.at) - std::chrono::days(1);
+  scratch.tables.follow(transaction, view);
   if (auto error = scratch.take_lines(view, question)) return tl::unexpected(std::move(*error));
   scratch.find_stock(view);
 
   EddAnswer answer;
+  answer.excluded.reserve(scratch.stock.size());
+  const Tables::LanesTo& lanes = scratch.tables.lanes_to(view, question.to_zone);
   const std::vector<StockEntry>& stock = scratch.stock;
   for (std::size_t begin = 0, end = 0; begin < stock.size(); begin = end) {
     const std::string_view name = stock[begin].fc;
@@ -271,31 +218,32 @@ tl::expected<EddAnswer, QueryError> EddCalculator::answer(const ReadTransaction&
     for (end = begin; end < stock.size() && stock[end].fc == name; ++end) {
       enough += stock[end].enough;
     }
-    const auto record = view.fc(name);
-    if (!record) continue;
+    Tables::Fc* fc = scratch.tables.fc(view, name);
+    if (fc == nullptr) continue;
     if (enough != scratch.lines.size()) {
       answer.excluded.push_back({name, {}, Exclusion::kNoStock, {}});
       continue;
     }
-    const auto local = zones_.local(record->time_zone, question.at);
+    const auto local = scratch.local_time(*fc, question.at);
     if (!local) {
       return tl::unexpected(QueryError{"unavailable",
                                        "FC '" + std::string(name) + "' is in time zone '" +
-                                           std::string(record->time_zone) +
+                                           std::string(fc->record.time_zone) +
                                            "', which this machine's tzdata no longer has: "
                                            "install the tzdata package",
                                        {}});
     }
-    const int shift = local->time_of_day >= record->cutoff ? 1 : 0;
+    const int shift = local->time_of_day >= fc->record.cutoff ? 1 : 0;
     const CivilDate first = local->date + std::chrono::days(shift);
-    const DayWindow days = view.fc_days(name, first);
-    const DayMask working = days.working(record->week);
-    const int ready = ready_day(*record, days, working);
+    const FcDays& known = scratch.tables.days(view, *fc, first);
+    const DayWindow days(first, known.blocks);
+    const DayMask working = days.working(fc->record.week) & kDaysInReach;
+    const int ready = ready_day(fc->record, days, working);
     if (ready == kNoDay) {
       answer.excluded.push_back({name, {}, Exclusion::kBeyondHorizon, {}});
       continue;
     }
-    scratch.ship(view, {name, *record, *local, first, working, ready}, question.to_zone, answer);
+    scratch.ship(view, {name, *fc, known, *local, first, working, ready}, lanes, answer);
   }
   return answer;
 }

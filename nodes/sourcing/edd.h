@@ -1,8 +1,9 @@
 // The expected delivery date of an order: the seven rules of docs/edd.md over the view at one
 // moment.
 //
-// A pure function of view and question: no clock, no upstream. An EddCalculator keeps buffers and
-// time zones between questions and is for one thread.
+// A pure function of view and question: no clock, no upstream. An EddCalculator keeps buffers,
+// time zones and what it read of FCs, carriers and lanes (tables.h) between questions; it is for
+// one thread.
 //
 //   EddCalculator calculator;
 //   const ReadTransaction view = store.read();
@@ -61,7 +62,7 @@ struct Promise {
   std::string_view carrier, fc;
 };
 
-/// Texts are borrowed from the transaction and the question.
+/// Texts are borrowed from the transaction, the question, and the calculator until its next one.
 struct EddAnswer {
   std::optional<Promise> best;     // none: nothing is feasible
   std::size_t options = 0;         // feasible pairs of FC and carrier
@@ -80,7 +81,6 @@ class EddCalculator {
  private:
   struct Scratch;
   std::unique_ptr<Scratch> scratch_;
-  TimeZones zones_;
 };
 
 }  // namespace forebay

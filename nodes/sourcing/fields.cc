@@ -51,8 +51,32 @@ Fields::Fields(std::string_view value, std::string path) : path_(std::move(path)
     error_ = FieldError{path_, "must be a map"};
     return;
   }
+  for (; count_ < head->count && count_ < kReadAtOnce; ++count_) {
+    const auto pair = next_pair(reader);
+    if (!pair) return;
+    pairs_[count_] = *pair;
+  }
   count_ = head->count;
-  pairs_ = reader.rest();
+  more_ = reader.rest();
+}
+
+std::optional<Fields::Pair> Fields::next_pair(MsgpackReader& reader) {
+  const auto key = reader.value();
+  const auto value = reader.value();
+  if (!key || !value) return std::nullopt;  // check_msgpack has ruled it out
+  const auto name = MsgpackReader(*key).next();
+  return Pair{name->kind == MsgpackKind::kText ? std::optional(name->bytes) : std::nullopt, *value};
+}
+
+template <class Visit>
+void Fields::for_each(Visit visit) const {
+  for (std::uint32_t i = 0; i < std::min(count_, kReadAtOnce); ++i) visit(pairs_[i]);
+  MsgpackReader reader(more_);
+  for (std::uint32_t i = kReadAtOnce; i < count_; ++i) {
+    const auto pair = next_pair(reader);
+    if (!pair) return;
+    visit(*pair);
+  }
 }
 
 void Fields::refuse(std::string_view field, std::string message) {
@@ -66,20 +90,15 @@ void Fields::adopt(const Fields& part) {
 std::optional<std::string_view> Fields::find(std::string_view field) {
   if (error_) return std::nullopt;
   std::optional<std::string_view> found;
-  MsgpackReader reader(pairs_);
-  for (std::uint32_t i = 0; i < count_; ++i) {
-    const auto key = reader.value();
-    const auto value = reader.value();
-    if (!key || !value) break;  // check_msgpack has ruled it out
-    const auto name = MsgpackReader(*key).next();
-    if (name->kind != MsgpackKind::kText || name->bytes != field) continue;
-    if (found) {
-      refuse(field, "is there twice");
-      return std::nullopt;
-    }
-    found = value;
-  }
-  return found;
+  bool twice = false;
+  for_each([&](const Pair& pair) {
+    if (pair.name != field) return;
+    twice |= found.has_value();
+    found = pair.value;
+  });
+  if (!twice) return found;
+  refuse(field, "is there twice");
+  return std::nullopt;
 }
 
 std::optional<MsgpackToken> Fields::token(std::string_view field) {
@@ -94,17 +113,14 @@ bool Fields::has(std::string_view field) {
 }
 
 void Fields::allow_only(std::span<const std::string_view> names) {
-  MsgpackReader reader(pairs_);
-  for (std::uint32_t i = 0; i < count_ && !error_; ++i) {
-    const auto key = reader.value();
-    if (!key || !reader.value()) break;
-    const auto name = MsgpackReader(*key).next();
-    if (name->kind != MsgpackKind::kText) {
+  for_each([&](const Pair& pair) {
+    if (error_) return;
+    if (!pair.name) {
       refuse("", "has a field whose name is not text");
-    } else if (std::find(names.begin(), names.end(), name->bytes) == names.end()) {
-      refuse(is_sourcing_name(name->bytes) ? name->bytes : "", "is not a known field");
+    } else if (std::find(names.begin(), names.end(), *pair.name) == names.end()) {
+      refuse(is_sourcing_name(*pair.name) ? *pair.name : "", "is not a known field");
     }
-  }
+  });
 }
 
 std::string_view Fields::raw(std::string_view field) {

@@ -9,6 +9,7 @@
 // Texts are borrowed from the data. Fields nobody asks for are passed over.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -69,7 +70,18 @@ class Fields {
   /// Its first token; refused if the field is absent.
   [[nodiscard]] std::optional<MsgpackToken> token(std::string_view field);
 
-  std::string_view pairs_;  // what follows the map's head
+  struct Pair {
+    std::optional<std::string_view> name;  // none: the key is not text
+    std::string_view value;
+  };
+  [[nodiscard]] static std::optional<Pair> next_pair(MsgpackReader& reader);
+  /// Calls `visit(pair)` for each, in order.
+  template <class Visit>
+  void for_each(Visit visit) const;
+
+  static constexpr std::uint32_t kReadAtOnce = 8;  // more than any map of a schema has
+  std::array<Pair, kReadAtOnce> pairs_;            // the first ones
+  std::string_view more_;                          // the others, read each time
   std::uint32_t count_ = 0;
   std::string path_;
   std::optional<FieldError> error_;

@@ -14,6 +14,10 @@ constexpr std::array<std::string_view, 7> kQueryFields = {"lines",      "to_zone
                                                           "timeout_ms", "view",    "id"};
 constexpr std::array<std::string_view, 2> kLineFields = {"sku", "quantity"};
 
+// About what an answer takes, with names of usual length.
+constexpr std::size_t kAnswerBytesOwn = 256;
+constexpr std::size_t kExcludedBytes = 64;
+
 QueryError bad_query(const FieldError& error) {
   return {"bad_query", (error.field.empty() ? "the query" : error.field) + " " + error.message,
           error.field};
@@ -109,31 +113,6 @@ void write_text_or_nil(MsgpackPacker& out, std::string_view key, bool there,
   }
 }
 
-void write_as_of(MsgpackPacker& out, const AsOf& as_of) {
-  out.pack_map(static_cast<std::uint32_t>(as_of.size()));
-  for (const auto& [stream, at] : as_of) {
-    pack_text(out, stream);
-    out.pack_map(7);
-    pack_text(out, "state");
-    pack_text(out, at.state);
-    pack_text(out, "start");
-    out.pack(at.start.value);
-    pack_text(out, "sequence");
-    out.pack(at.sequence.value);
-    write_text_or_nil(out, "time", at.time.has_value(), at.time ? to_rfc3339(*at.time) : "");
-    pack_text(out, "age_ms");
-    if (at.age_ms) {
-      out.pack(*at.age_ms);
-    } else {
-      out.pack_nil();
-    }
-    pack_text(out, "stale");
-    out.pack(at.stale);
-    pack_text(out, "lost");
-    out.pack(at.lost);
-  }
-}
-
 void write_excluded(MsgpackPacker& out, const std::vector<Excluded>& excluded) {
   out.pack_array(static_cast<std::uint32_t>(excluded.size()));
   for (const Excluded& entry : excluded) {
@@ -179,9 +158,39 @@ ParsedQuery parse_query(std::string_view bytes, WallTime now) {
   return {id, std::move(request)};
 }
 
-std::string encode_answer(const EddAnswer& answer, const AsOf& as_of, std::string_view id) {
+std::string encode_as_of(const AsOf& as_of) {
+  std::string bytes;
+  MsgpackOut sink{bytes};
+  MsgpackPacker out(sink);
+  out.pack_map(static_cast<std::uint32_t>(as_of.size()));
+  for (const auto& [stream, at] : as_of) {
+    pack_text(out, stream);
+    out.pack_map(7);
+    pack_text(out, "state");
+    pack_text(out, at.state);
+    pack_text(out, "start");
+    out.pack(at.start.value);
+    pack_text(out, "sequence");
+    out.pack(at.sequence.value);
+    write_text_or_nil(out, "time", at.time.has_value(), at.time ? to_rfc3339(*at.time) : "");
+    pack_text(out, "age_ms");
+    if (at.age_ms) {
+      out.pack(*at.age_ms);
+    } else {
+      out.pack_nil();
+    }
+    pack_text(out, "stale");
+    out.pack(at.stale);
+    pack_text(out, "lost");
+    out.pack(at.lost);
+  }
+  return bytes;
+}
+
+std::string encode_answer(const EddAnswer& answer, std::string_view as_of, std::string_view id) {
   const auto& best = answer.best;
   std::string bytes;
+  bytes.reserve(kAnswerBytesOwn + as_of.size() + kExcludedBytes * answer.excluded.size());
   MsgpackOut sink{bytes};
   MsgpackPacker out(sink);
   out.pack_map(id.empty() ? 8 : 9);
@@ -201,7 +210,7 @@ std::string encode_answer(const EddAnswer& answer, const AsOf& as_of, std::strin
   pack_text(out, "excluded");
   write_excluded(out, answer.excluded);
   pack_text(out, "as_of");
-  write_as_of(out, as_of);
+  sink.write(as_of.data(), as_of.size());
   return bytes;
 }
 

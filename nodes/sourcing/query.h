@@ -55,7 +55,11 @@ struct StreamAsOf {
 };
 using AsOf = std::map<std::string, StreamAsOf, std::less<>>;
 
-[[nodiscard]] std::string encode_answer(const EddAnswer& answer, const AsOf& as_of,
+/// Encoded on its own, for it is the same in all answers from one moment.
+[[nodiscard]] std::string encode_as_of(const AsOf& as_of);
+
+/// `as_of`: what encode_as_of gave.
+[[nodiscard]] std::string encode_answer(const EddAnswer& answer, std::string_view as_of,
                                         std::string_view id);
 [[nodiscard]] std::string encode_error(const QueryError& error, std::string_view id);
 

@@ -66,82 +66,95 @@ Result<void> QueryServer::serve(StopSignals& signals) {
     if (poller.readable(stop) && signals.arrived()) return {};
     if (auto failure = consumer_.failure()) return fail(*failure);
     if (poller.readable(progress)) static_cast<void>(progress_.take());
-    if (!waiting_.empty()) look_again();
-    if (poller.readable(queries)) take_queries();
+    if (!waiting_.empty()) answer(std::exchange(waiting_, {}));
+    if (poller.readable(queries)) answer(take_queries());
   }
 }
 
-void QueryServer::take_queries() {
-  for (int taken = 0; taken < limits::kQueryHighWaterMessages; ++taken) {
+std::vector<QueryServer::Query> QueryServer::take_queries() {
+  std::vector<Query> queries;
+  while (queries.size() < limits::kQueryHighWaterMessages) {
     auto frames = router_.receive();
-    if (!frames) return;
-    const std::string route(frames->front().view());
-    if (frames->size() != 2) {
-      reply(route, encode_error({"bad_query", "a query is one frame", ""}, {}));
-      continue;
+    if (!frames) break;
+    Query query{std::move(*frames)};
+    if (query.frames.size() == 2) {
+      queries.push_back(std::move(query));
+    } else {
+      reply(query, encode_error({"bad_query", "a query is one frame", ""}, {}));
     }
-    on_query({route, std::string(frames->back().view()), MonoTime{}}, true);
+  }
+  return queries;
+}
+
+void QueryServer::answer(std::vector<Query> queries) {
+  Moments moments;
+  for (Query& query : queries) {
+    auto answer = try_answer(query, moments);
+    if (!answer && waiting_.size() >= limits::kQueriesWaitingMax) {
+      answer = encode_error(
+          {"unavailable", "too many queries wait for their at_least: try again", "at_least"}, {});
+    }
+    if (answer) {
+      reply(query, *answer);
+    } else {
+      waiting_.push_back(std::move(query));
+    }
   }
 }
 
-void QueryServer::look_again() {
-  std::deque<Waiting> waiting;
-  std::swap(waiting, waiting_);
-  for (Waiting& query : waiting) on_query(std::move(query), false);
-}
-
-void QueryServer::on_query(Waiting query, bool first_time) {
-  if (first_time) query.deadline = MonoTime::max();
-  auto answer = try_answer(query.query, query.deadline, query.deadline);
-  if (!answer && waiting_.size() >= limits::kQueriesWaitingMax) {
-    answer = encode_error(
-        {"unavailable", "too many queries wait for their at_least: try again", "at_least"}, {});
-  }
-  if (answer) return reply(query.route, *answer);
-  waiting_.push_back(std::move(query));
-}
-
-void QueryServer::reply(const std::string& route, const std::string& answer) {
-  std::array<Message, 2> frames{Message(std::string_view(route)),
-                                Message(std::string_view(answer))};
+void QueryServer::reply(Query& query, std::string_view answer) {
+  std::array<Message, 2> frames{std::move(query.frames.front()), Message(answer)};
   if (router_.send(frames) != SendResult::kSent)
     spdlog::debug("an answer to a client that is gone or does not read");
 }
 
-std::optional<std::string> QueryServer::try_answer(std::string_view query, MonoTime deadline,
-                                                   MonoTime& wait_until) {
-  const ParsedQuery parsed = parse_query(query, clock_.wall());
+std::optional<std::string> QueryServer::try_answer(Query& query, Moments& moments) {
+  const ParsedQuery parsed = parse_query(query.bytes(), clock_.wall());
   if (!parsed.request) return encode_error(parsed.request.error(), parsed.id);
   const EddRequest& request = *parsed.request;
-  const bool live = request.view.empty();
-  const auto view = consumer_.view(std::string(request.view));
-  if (!view) {
-    const bool later = view.error().code == ErrorCode::kUnavailable;  // it is being built
-    return encode_error({later ? "unavailable" : "bad_query", view.error().message, "view"},
-                        parsed.id);
+  auto found = moments.find(request.view);
+  if (found == moments.end()) {
+    const std::string view(request.view);
+    found = moments.emplace(view, moment(view)).first;
   }
-  const auto streams = consumer_.status();
-  const ReadTransaction read = (*view)->store().read();
-  const auto cursors = (*view)->cursors(read);
-  if (!cursors) return encode_error({"unavailable", cursors.error().message, ""}, parsed.id);
-  const auto reached = has_reached(request, *cursors, streams);
+  if (!found->second) return encode_error(found->second.error(), parsed.id);
+  const Moment& at = *found->second;
+  const auto reached = has_reached(request, at.cursors, at.streams);
   if (!reached) return encode_error(reached.error(), parsed.id);
   if (*reached == Reached::kNotYet) {
     const MonoTime now = clock_.mono();
-    wait_until = std::min(deadline, now + request.timeout);
-    if (live && now < wait_until) return std::nullopt;
+    query.deadline = std::min(query.deadline, now + request.timeout);
+    if (request.view.empty() && now < query.deadline) return std::nullopt;
     return encode_error({"timeout", "the view has not come as far as at_least in time", "at_least"},
                         parsed.id);
   }
-  const auto answer = calculator_.answer(read, request.question());
+  const auto answer = calculator_.answer(at.read, request.question());
   if (!answer) return encode_error(answer.error(), parsed.id);
-  return encode_answer(*answer, as_of(*cursors, live), parsed.id);
+  return encode_answer(*answer, at.as_of, parsed.id);
 }
 
-AsOf QueryServer::as_of(const std::map<std::string, CursorRecord>& cursors, bool live) const {
+tl::expected<QueryServer::Moment, QueryError> QueryServer::moment(const std::string& name) const {
+  auto view = consumer_.view(name);
+  if (!view) {
+    const bool later = view.error().code == ErrorCode::kUnavailable;  // it is being built
+    return tl::unexpected(
+        QueryError{later ? "unavailable" : "bad_query", view.error().message, "view"});
+  }
+  // Before the transaction: the view is then no older than the ages say.
+  auto streams = consumer_.status();
+  ReadTransaction read = (*view)->store().read();
+  auto cursors = (*view)->cursors(read);
+  if (!cursors) return tl::unexpected(QueryError{"unavailable", cursors.error().message, ""});
+  std::string said = encode_as_of(as_of(streams, *cursors, name.empty()));
+  return Moment{std::move(*view), std::move(read), std::move(streams), std::move(*cursors),
+                std::move(said)};
+}
+
+AsOf QueryServer::as_of(const std::map<std::string, StreamStatus>& streams,
+                        const std::map<std::string, CursorRecord>& cursors, bool live) const {
   AsOf all;
   const MonoTime now = clock_.mono();
-  for (const auto& [stream, status] : consumer_.status()) {
+  for (const auto& [stream, status] : streams) {
     StreamAsOf& as_of = all[stream];
     as_of.state = live ? std::string(to_string(status.state)) : "VIEW";
     if (const auto found = cursors.find(stream); found != cursors.end()) {

@@ -1,9 +1,15 @@
 // Answers queries over a ROUTER socket from the consumer's view: waits for `at_least`, chooses the
-// view, fills in `as_of`. One thread; each answer comes from one read transaction.
+// view, fills in `as_of`. One thread, in turns: takes what queries are there, and then answers all
+// of them from one read transaction, which is thus younger than each of them.
 #pragma once
 
-#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <tl/expected.hpp>
+#include <vector>
 
 #include "common/base/clock.h"
 #include "common/base/mailbox.h"
@@ -33,27 +39,39 @@ class QueryServer {
   [[nodiscard]] Result<void> serve(StopSignals& signals);
 
  private:
-  struct Waiting {
-    std::string route;
-    std::string query;
-    MonoTime deadline;
-  };
+  struct Query {
+    std::vector<Message> frames;  // route, query
+    MonoTime deadline = MonoTime::max();
 
-  void take_queries();
-  void on_query(Waiting waiting, bool first_time);
-  void look_again();
-  void reply(const std::string& route, const std::string& answer);
+    [[nodiscard]] std::string_view bytes() const { return frames.back().view(); }
+  };
+  /// A view at one moment, and what is said of it in every answer.
+  struct Moment {
+    std::shared_ptr<ConsumerStore> view;
+    ReadTransaction read;
+    std::map<std::string, StreamStatus> streams;
+    std::map<std::string, CursorRecord> cursors;
+    std::string as_of;
+  };
+  /// By the view's name; in place of a moment, why there is none.
+  using Moments = std::map<std::string, tl::expected<Moment, QueryError>, std::less<>>;
+
+  [[nodiscard]] std::vector<Query> take_queries();
+  /// Answers them, or has them wait.
+  void answer(std::vector<Query> queries);
+  void reply(Query& query, std::string_view answer);
   /// nullopt: not yet.
-  [[nodiscard]] std::optional<std::string> try_answer(std::string_view query, MonoTime deadline,
-                                                      MonoTime& wait_until);
-  [[nodiscard]] AsOf as_of(const std::map<std::string, CursorRecord>& cursors, bool live) const;
+  [[nodiscard]] std::optional<std::string> try_answer(Query& query, Moments& moments);
+  [[nodiscard]] tl::expected<Moment, QueryError> moment(const std::string& view) const;
+  [[nodiscard]] AsOf as_of(const std::map<std::string, StreamStatus>& streams,
+                           const std::map<std::string, CursorRecord>& cursors, bool live) const;
 
   Options options_;
   Consumer& consumer_;
   SystemClock clock_;
   EddCalculator calculator_;
   Mailbox<char> progress_;
-  std::deque<Waiting> waiting_;
+  std::vector<Query> waiting_;
   Context context_;
   Socket router_;
 };

@@ -147,7 +147,7 @@ TEST_CASE("AForeignFormatIsRefusedAndLeftAlone") {
   REQUIRE(file >= 0);
   std::string bytes(static_cast<std::size_t>(std::filesystem::file_size(path)), '\0');
   REQUIRE(::pread(file, bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()));
-  const std::string entry = std::string("format") + std::string("\x01\0\0\0", 4);
+  const std::string entry = std::string("format") + std::string("\x02\0\0\0", 4);
   int replaced = 0;
   for (std::size_t at = bytes.find(entry); at != std::string::npos;
        at = bytes.find(entry, at + 1)) {
@@ -160,7 +160,7 @@ TEST_CASE("AForeignFormatIsRefusedAndLeftAlone") {
     const auto refused = Store::open(dir / "view", {"first"});
     REQUIRE_FALSE(refused.has_value());
     CHECK(refused.error().code == ErrorCode::kVersion);
-    CHECK(refused.error().message.find("its format is 7, this build speaks 1") !=
+    CHECK(refused.error().message.find("its format is 7, this build speaks 2") !=
           std::string::npos);
   }
 }

@@ -144,7 +144,7 @@ TEST_CASE("TheIdComesBackWithErrorsAndAnswersAlike") {
   CHECK(test::to_json(encode_error({"timeout", "too late", ""}, id)) ==
         json{{"id", "q-1"},
              {"error", {{"code", "timeout"}, {"message", "too late"}, {"field", nullptr}}}});
-  CHECK(test::to_json(encode_answer({}, {}, id)).at("id") == "q-1");
+  CHECK(test::to_json(encode_answer({}, encode_as_of({}), id)).at("id") == "q-1");
   const std::string query = test::to_bytes(with(with(kQuery, "id", 9), "at", "bad"));
   CHECK(parse_query(query, kNow).id == "\x09");
 }
@@ -160,7 +160,7 @@ TEST_CASE("AsOfTellsEachStreamsStateAndAge") {
                                 .lost = 3};
   as_of["inventory"] =
       StreamAsOf{.state = "FETCH", .start = {}, .sequence = {}, .time = {}, .age_ms = {}};
-  CHECK(test::to_json(encode_answer({}, as_of, {})).at("as_of") == json::parse(R"({
+  CHECK(test::to_json(encode_answer({}, encode_as_of(as_of), {})).at("as_of") == json::parse(R"({
       "catalog": {"state": "LIVE", "start": 1, "sequence": 18446744073709551615, "time": "2026-03-02T09:00:00Z",
                   "age_ms": 12, "stale": false, "lost": 3},
       "inventory": {"state": "FETCH", "start": 0, "sequence": 0, "time": null, "age_ms": null, "stale": true,

@@ -61,7 +61,7 @@ class World {
     if (!parsed.request) return to_json(encode_error(parsed.request.error(), parsed.id));
     const auto answer = calculator_.answer(write_, parsed.request->question());
     if (!answer) return to_json(encode_error(answer.error(), parsed.id));
-    return to_json(encode_answer(*answer, as_of, parsed.id));
+    return to_json(encode_answer(*answer, encode_as_of(as_of), parsed.id));
   }
   json ask(const json& query) { return ask_bytes(to_bytes(query)); }
 
