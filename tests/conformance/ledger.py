@@ -34,11 +34,13 @@ class Ledger:
     def read(self):
         """The last event sent, the last acknowledged, and the sequences told with acknowledgements."""
         last, sequences = {"sent": 0, "acknowledged": 0}, {}
-        with open(self._path, encoding="ascii") as lines:
-            for what, n, sequence in (line.split() for line in lines):
-                last[what] = max(last[what], int(n))
-                if int(sequence):
-                    sequences[int(n)] = int(sequence)
+        with open(self._path, encoding="ascii") as file:
+            text = file.read()
+        # A line that is being written may be there in part.
+        for what, n, sequence in (line.split() for line in text[: text.rfind("\n") + 1].splitlines()):
+            last[what] = max(last[what], int(n))
+            if int(sequence):
+                sequences[int(n)] = int(sequence)
         return last["sent"], last["acknowledged"], sequences
 
 
