@@ -13,35 +13,29 @@ Result<std::unique_ptr<Publisher>> Publisher::connect(Options options) {
       {options.stream, options.name, options.fingerprint, options.source, options.window_bytes},
       InstanceId::random());
   if (!window) return fail(window.error());
-  std::unique_ptr<Publisher> publisher(new Publisher(std::move(options), std::move(*window)));
-  if (auto connected = publisher->push_.connect(publisher->options_.ingest); !connected)
-    return fail(connected.error());
-  if (auto connected = publisher->dealer_.connect(publisher->options_.control); !connected) {
-    return fail(connected.error());
-  }
-  publisher->thread_ = std::thread([raw = publisher.get()] { raw->run(); });
+  auto link = SidecarLink::to(options.ingest, options.control);
+  if (!link) return fail(link.error());
+  std::unique_ptr<Publisher> publisher(
+      new Publisher(std::move(options), std::move(*window), std::move(*link)));
+  publisher->link_->add(*publisher);
   return publisher;
 }
 
-Publisher::Publisher(Options options, PublishWindow window)
-    : options_(std::move(options)),
-      window_(std::move(window)),
-      push_(context_, SocketKind::kPush, limits::kDataHighWaterMessages),
-      dealer_(context_, SocketKind::kDealer, limits::kControlHighWaterMessages) {}
+Publisher::Publisher(Options options, PublishWindow window, std::shared_ptr<SidecarLink> link)
+    : options_(std::move(options)), link_(std::move(link)), window_(std::move(window)) {}
 
 Publisher::~Publisher() {
-  if (thread_.joinable()) {
-    {
-      const std::lock_guard hold(mutex_);
-      stopping_ = true;
-      if (!window_.empty()) {
-        spdlog::warn("publisher of {}: destroyed with events that are not acknowledged",
-                     options_.stream);
-      }
+  std::optional<Goodbye> goodbye;
+  {
+    const std::lock_guard hold(mutex_);
+    if (window_.empty()) {
+      goodbye = window_.goodbye();
+    } else {
+      spdlog::warn("publisher of {}: destroyed with events that are not acknowledged",
+                   options_.stream);
     }
-    bell_.post({});
-    thread_.join();
   }
+  link_->remove(*this, goodbye);
 }
 
 /// Its own, or now; the clock is read only if need be.
@@ -60,8 +54,10 @@ Result<Admission> Publisher::publish(const Event& event, std::optional<ProducerS
 /// Without waking the thread, which would cost a lone event a tenth of its way.
 void Publisher::send_at_once(bool was_empty) {
   if (blocked_ || !(was_empty || window_.has_unsent())) return;
-  send_batches(clock_.mono());
-  if (blocked_) bell_.post({});  // it tries again soon
+  const MonoTime now = clock_.mono();
+  send_batches(now);
+  note_due(now);
+  if (blocked_) link_->wake();  // it tries again soon
 }
 
 template <class Ready>
@@ -127,59 +123,33 @@ std::optional<Error> Publisher::failure() const {
   return window_.error();
 }
 
-// its thread
+// the link's thread
 
-void Publisher::run() {
-  Poller poller;
-  const std::size_t bell = poller.add(bell_.descriptor());
-  const std::size_t replies = poller.add(dealer_);
-  while (true) {
-    poller.wait(time_to_next());
-    if (poller.readable(bell)) static_cast<void>(bell_.take());
-    const std::lock_guard hold(mutex_);
-    const MonoTime now = clock_.mono();
-    if (poller.readable(replies)) receive_replies(now);
-    send_requests(now);
-    send_batches(now);
-    changed_.notify_all();
-    if (!stopping_) continue;
-    if (const auto goodbye = window_.goodbye(); goodbye && window_.empty()) {
-      static_cast<void>(dealer_.send(Message(std::string_view(encode({}, Request(*goodbye))))));
-      dealer_.linger(limits::kGoodbyeLinger);
-    }
-    return;
-  }
-}
-
-milliseconds Publisher::time_to_next() const {
+std::vector<Request> Publisher::take_due(MonoTime now) {
   const std::lock_guard hold(mutex_);
-  if (blocked_) return limits::kSendRetryInterval;
-  const auto wait = std::chrono::ceil<milliseconds>(window_.next_due() - clock_.mono());
-  return std::clamp(wait, milliseconds(0), limits::kKeepaliveInterval);
+  auto requests = window_.take_requests(now);
+  send_batches(now);
+  note_due(now);
+  changed_.notify_all();
+  return requests;
 }
 
-void Publisher::receive_replies(MonoTime now) {
-  while (auto frame = dealer_.receive_single()) {
-    const auto reply = decode_reply(frame->view());
-    if (reply) {
-      window_.on_reply(*reply, now);
-    } else {
-      spdlog::warn("publisher of {}: {}", options_.stream, reply.error().message);
-    }
-  }
+void Publisher::on_reply(const ReplyMessage& reply, MonoTime now) {
+  const std::lock_guard hold(mutex_);
+  window_.on_reply(reply, now);
+  send_batches(now);
+  note_due(now);
+  changed_.notify_all();
 }
 
-void Publisher::send_requests(MonoTime now) {
-  for (const Request& request : window_.take_requests(now)) {
-    // One that cannot be sent is due again soon.
-    static_cast<void>(dealer_.send(Message(std::string_view(encode({}, request)))));
-  }
+void Publisher::note_due(MonoTime now) {
+  due_ = blocked_ ? now + limits::kSendRetryInterval : window_.next_due();
 }
 
 void Publisher::send_batches(MonoTime now) {
   blocked_ = false;
   while (auto batch = window_.next_to_send(now)) {
-    if (push_.send(Message(std::move(batch))) != SendResult::kSent) {
+    if (link_->send(std::move(batch)) != SendResult::kSent) {
       blocked_ = true;
       return;
     }

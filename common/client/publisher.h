@@ -7,27 +7,28 @@
 //   not
 //
 // publish never waits: when the window is full it says kWouldBlock (publish_within waits up to a
-// deadline). It hands a batch that is due to the socket itself; a thread of the object's own takes
-// acknowledgements, sends what waited for them, and sends again, also while the sidecar is down or
-// restarts. All functions may be called from any thread. What is
-// unacknowledged when it is destroyed is not sent again: flush first.
+// deadline). It hands a batch that is due to the socket itself; a thread takes acknowledgements,
+// sends what waited for them, and sends again, also while the sidecar is down or restarts. All
+// publishers of a process share that thread and the sockets to their sidecar (sidecar_link.h). All
+// functions may be called from any thread. What is unacknowledged when it is destroyed is not sent
+// again: flush first.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
+#include <vector>
 
-#include "common/base/mailbox.h"
 #include "common/client/publish_window.h"
-#include "common/wire/transport.h"
+#include "common/client/sidecar_link.h"
 
 namespace forebay {
 
-class Publisher {
+class Publisher final : private LinkUser {
  public:
   struct Options {
     std::string ingest = {};  // endpoints of the sidecar beside it (`forebay topology endpoints`)
@@ -42,7 +43,7 @@ class Publisher {
   /// Starts to register and returns at once; the sidecar need not be up. kBadInput for an endpoint
   /// or source that cannot be.
   [[nodiscard]] static Result<std::unique_ptr<Publisher>> connect(Options options);
-  ~Publisher();
+  ~Publisher() override;
   Publisher(const Publisher&) = delete;
   Publisher& operator=(const Publisher&) = delete;
 
@@ -72,14 +73,14 @@ class Publisher {
   [[nodiscard]] std::optional<Error> failure() const;
 
  private:
-  Publisher(Options options, PublishWindow window);
-  [[nodiscard]] WallTime time_of(const Event& event) const;
-  void run();
-  void receive_replies(MonoTime now);
-  void send_requests(MonoTime now);
+  Publisher(Options options, PublishWindow window, std::shared_ptr<SidecarLink> link);
+  [[nodiscard]] MonoTime due() const override { return due_; }
+  [[nodiscard]] std::vector<Request> take_due(MonoTime now) override;
+  void on_reply(const ReplyMessage& reply, MonoTime now) override;
   void send_batches(MonoTime now);
   void send_at_once(bool was_empty);
-  [[nodiscard]] std::chrono::milliseconds time_to_next() const;
+  void note_due(MonoTime now);
+  [[nodiscard]] WallTime time_of(const Event& event) const;
   template <class Ready>
   [[nodiscard]] bool wait(std::unique_lock<std::mutex>& hold, std::chrono::milliseconds timeout,
                           Ready ready);
@@ -87,17 +88,12 @@ class Publisher {
 
   Options options_;
   SystemClock clock_;
-  mutable std::mutex mutex_;  // guards window_, stopping_, push_ and blocked_
+  std::shared_ptr<SidecarLink> link_;
+  mutable std::mutex mutex_;  // guards window_ and blocked_
   std::condition_variable changed_;
   PublishWindow window_;
-  bool stopping_ = false;
-  Mailbox<char> bell_;  // wakes the thread
-
-  Context context_;
-  Socket push_;
-  Socket dealer_;
   bool blocked_ = false;  // the socket took no more
-  std::thread thread_;
+  std::atomic<MonoTime> due_ = MonoTime{};
 };
 
 }  // namespace forebay
