@@ -13,7 +13,7 @@ Result<std::unique_ptr<Publisher>> Publisher::connect(Options options) {
       {options.stream, options.name, options.fingerprint, options.source, options.window_bytes},
       InstanceId::random());
   if (!window) return fail(window.error());
-  auto link = SidecarLink::to(options.ingest, options.control);
+  auto link = PublisherLink::to(options.ingest, options.control);
   if (!link) return fail(link.error());
   std::unique_ptr<Publisher> publisher(
       new Publisher(std::move(options), std::move(*window), std::move(*link)));
@@ -21,7 +21,7 @@ Result<std::unique_ptr<Publisher>> Publisher::connect(Options options) {
   return publisher;
 }
 
-Publisher::Publisher(Options options, PublishWindow window, std::shared_ptr<SidecarLink> link)
+Publisher::Publisher(Options options, PublishWindow window, std::shared_ptr<PublisherLink> link)
     : options_(std::move(options)), link_(std::move(link)), window_(std::move(window)) {}
 
 Publisher::~Publisher() {

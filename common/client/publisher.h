@@ -9,7 +9,7 @@
 // publish never waits: when the window is full it says kWouldBlock (publish_within waits up to a
 // deadline). It hands a batch that is due to the socket itself; a thread takes acknowledgements,
 // sends what waited for them, and sends again, also while the sidecar is down or restarts. All
-// publishers of a process share that thread and the sockets to their sidecar (sidecar_link.h). All
+// publishers of a process share that thread and the sockets to their sidecar (publisher_link.h). All
 // functions may be called from any thread. What is unacknowledged when it is destroyed is not sent
 // again: flush first.
 #pragma once
@@ -24,7 +24,7 @@
 #include <vector>
 
 #include "common/client/publish_window.h"
-#include "common/client/sidecar_link.h"
+#include "common/client/publisher_link.h"
 
 namespace forebay {
 
@@ -73,7 +73,7 @@ class Publisher final : private LinkUser {
   [[nodiscard]] std::optional<Error> failure() const;
 
  private:
-  Publisher(Options options, PublishWindow window, std::shared_ptr<SidecarLink> link);
+  Publisher(Options options, PublishWindow window, std::shared_ptr<PublisherLink> link);
   [[nodiscard]] MonoTime due() const override { return due_; }
   [[nodiscard]] std::vector<Request> take_due(MonoTime now) override;
   void on_reply(const ReplyMessage& reply, MonoTime now) override;
@@ -88,7 +88,7 @@ class Publisher final : private LinkUser {
 
   Options options_;
   SystemClock clock_;
-  std::shared_ptr<SidecarLink> link_;
+  std::shared_ptr<PublisherLink> link_;
   mutable std::mutex mutex_;  // guards window_ and blocked_
   std::condition_variable changed_;
   PublishWindow window_;

@@ -1,4 +1,4 @@
-#include "common/client/sidecar_link.h"
+#include "common/client/publisher_link.h"
 
 #include <spdlog/spdlog.h>
 
@@ -10,15 +10,15 @@ namespace forebay {
 
 using std::chrono::milliseconds;
 
-Result<std::shared_ptr<SidecarLink>> SidecarLink::to(const std::string& ingest,
-                                                     const std::string& control) {
+Result<std::shared_ptr<PublisherLink>> PublisherLink::to(const std::string& ingest,
+                                                         const std::string& control) {
   static std::mutex mutex;
-  static std::map<std::pair<std::string, std::string>, std::weak_ptr<SidecarLink>> links;
+  static std::map<std::pair<std::string, std::string>, std::weak_ptr<PublisherLink>> links;
   const std::lock_guard hold(mutex);
   std::erase_if(links, [](const auto& each) { return each.second.expired(); });
   auto& known = links[{ingest, control}];
   if (auto link = known.lock()) return link;
-  std::shared_ptr<SidecarLink> link(new SidecarLink);
+  std::shared_ptr<PublisherLink> link(new PublisherLink);
   if (auto connected = link->push_.connect(ingest); !connected) return fail(connected.error());
   if (auto connected = link->dealer_.connect(control); !connected) return fail(connected.error());
   link->thread_ = std::thread([raw = link.get()] { raw->run(); });
@@ -26,11 +26,11 @@ Result<std::shared_ptr<SidecarLink>> SidecarLink::to(const std::string& ingest,
   return link;
 }
 
-SidecarLink::SidecarLink()
+PublisherLink::PublisherLink()
     : push_(context_, SocketKind::kPush, limits::kDataHighWaterMessages),
       dealer_(context_, SocketKind::kDealer, limits::kControlHighWaterMessages) {}
 
-SidecarLink::~SidecarLink() {
+PublisherLink::~PublisherLink() {
   if (!thread_.joinable()) return;
   {
     const std::lock_guard hold(users_mutex_);
@@ -40,7 +40,7 @@ SidecarLink::~SidecarLink() {
   thread_.join();
 }
 
-void SidecarLink::add(LinkUser& user) {
+void PublisherLink::add(LinkUser& user) {
   {
     const std::lock_guard hold(users_mutex_);
     users_.emplace(++last_number_, &user);
@@ -48,7 +48,7 @@ void SidecarLink::add(LinkUser& user) {
   wake();
 }
 
-void SidecarLink::remove(const LinkUser& user, std::optional<Goodbye> goodbye) {
+void PublisherLink::remove(const LinkUser& user, std::optional<Goodbye> goodbye) {
   {
     const std::lock_guard hold(users_mutex_);
     const auto found = std::find_if(users_.begin(), users_.end(),
@@ -61,14 +61,14 @@ void SidecarLink::remove(const LinkUser& user, std::optional<Goodbye> goodbye) {
   if (goodbye) bell_.post(goodbye);
 }
 
-SendResult SidecarLink::send(std::shared_ptr<const std::string> batch) {
+SendResult PublisherLink::send(std::shared_ptr<const std::string> batch) {
   const std::lock_guard hold(push_mutex_);
   return push_.send(Message(std::move(batch)));
 }
 
 // its thread
 
-void SidecarLink::run() {
+void PublisherLink::run() {
   Poller poller;
   const std::size_t bell = poller.add(bell_.descriptor());
   const std::size_t replies = poller.add(dealer_);
@@ -94,7 +94,7 @@ void SidecarLink::run() {
   }
 }
 
-milliseconds SidecarLink::time_to_next() const {
+milliseconds PublisherLink::time_to_next() const {
   const std::lock_guard hold(users_mutex_);
   MonoTime due = MonoTime::max();
   for (const auto& [number, user] : users_) due = std::min(due, user->due());
@@ -103,7 +103,7 @@ milliseconds SidecarLink::time_to_next() const {
   return std::clamp(wait, milliseconds(0), limits::kKeepaliveInterval);
 }
 
-void SidecarLink::receive_replies(MonoTime now) {
+void PublisherLink::receive_replies(MonoTime now) {
   while (auto frame = dealer_.receive_single()) {
     const auto reply = decode_reply(frame->view());
     if (!reply) {
@@ -115,7 +115,7 @@ void SidecarLink::receive_replies(MonoTime now) {
 }
 
 /// nullptr: it is gone.
-LinkUser* SidecarLink::user_of(const ReplyMessage& reply) {
+LinkUser* PublisherLink::user_of(const ReplyMessage& reply) {
   std::uint64_t number = reply.envelope.id;
   if (number != 0 && !users_.contains(number)) return nullptr;
   const auto by_name = [&](const auto& body) {

@@ -32,15 +32,15 @@ class LinkUser {
   virtual void on_reply(const ReplyMessage& reply, MonoTime now) = 0;
 };
 
-class SidecarLink {
+class PublisherLink {
  public:
   /// The one that this process has, or a new one; the sidecar need not be up. kBadInput for an
   /// endpoint that cannot be.
-  [[nodiscard]] static Result<std::shared_ptr<SidecarLink>> to(const std::string& ingest,
-                                                               const std::string& control);
-  ~SidecarLink();
-  SidecarLink(const SidecarLink&) = delete;
-  SidecarLink& operator=(const SidecarLink&) = delete;
+  [[nodiscard]] static Result<std::shared_ptr<PublisherLink>> to(const std::string& ingest,
+                                                                 const std::string& control);
+  ~PublisherLink();
+  PublisherLink(const PublisherLink&) = delete;
+  PublisherLink& operator=(const PublisherLink&) = delete;
 
   /// `user` outlives its removal.
   void add(LinkUser& user);
@@ -53,7 +53,7 @@ class SidecarLink {
   void wake() { bell_.post({}); }
 
  private:
-  SidecarLink();
+  PublisherLink();
   void run();
   void receive_replies(MonoTime now);
   [[nodiscard]] LinkUser* user_of(const ReplyMessage& reply);
