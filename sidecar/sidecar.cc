@@ -229,8 +229,12 @@ class Service {
     const std::unique_lock turn(commit_turn_, std::try_to_lock);
     if (!turn) return false;
     auto work = queue_.take(limits::kCommitBytesMax, false);
-    if (!work.empty()) commit(std::move(work));
+    if (work.empty()) return true;
+    auto news = commit(std::move(work));
+    // Who waits for the acknowledgement does not wait for the broadcast thread to wake, too.
     take_outcomes();
+    flush_outgoing();
+    broadcasts_.post(std::move(news));
     return true;
   }
 
@@ -288,7 +292,7 @@ class Service {
       const std::lock_guard turn(commit_turn_);
       auto work = queue_.take(limits::kCommitBytesMax, with_reports);
       if (!work.empty()) {
-        commit(std::move(work));
+        broadcasts_.post(commit(std::move(work)));
         continue;
       }
       auto trimmed = trimmer_.trim();
@@ -298,20 +302,24 @@ class Service {
     }
   }
 
-  /// On the thread whose turn it is.
-  void commit(std::vector<Work> work) {
+  /// On the thread whose turn it is. Acknowledged and returned to be broadcast is only what is
+  /// committed.
+  BroadcastNews commit(std::vector<Work> work) {
     const MonoTime begin = clock_.mono();
     auto outcome = committer_.commit(std::move(work));
-    if (!outcome) return fail_all(outcome.error());
+    if (!outcome) {
+      fail_all(outcome.error());
+      return {};
+    }
     if (outcome->full) {
       Committer::discard(queue_.close(), outcome->full_message, *outcome);
     } else {
       const std::lock_guard hold(commit_times_mutex_);
       commit_times_.add(clock_.mono() - begin);
     }
-    // Broadcast and acknowledge only what is committed.
-    broadcasts_.post({std::exchange(outcome->batches, {}), std::exchange(outcome->trimmed, {})});
+    BroadcastNews news{std::exchange(outcome->batches, {}), std::exchange(outcome->trimmed, {})};
     outcomes_.post(std::move(*outcome));
+    return news;
   }
 
   // broadcast thread

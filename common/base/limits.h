@@ -64,7 +64,7 @@ inline constexpr seconds kAnonymousSilenceMax{
     60};  // then a producer without a name is no longer missed
 inline constexpr std::size_t kConsumersMax = 4096;
 inline constexpr seconds kCursorCommitInterval{10};  // reports wait for another commit this long
-inline constexpr std::size_t kCommitQueueBytesMax = 32
+inline constexpr std::size_t kCommitQueueBytesMax = 16
                                                     << 20;  // ingested, not yet taken into a commit
 inline constexpr std::size_t kCommitBytesMax = 8 << 20;     // batches of one transaction
 inline constexpr std::size_t kCommitAtOnceBytesMax =

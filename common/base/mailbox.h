@@ -24,21 +24,26 @@ class Mailbox {
   Mailbox& operator=(const Mailbox&) = delete;
 
   void post(T value) {
-    const std::lock_guard hold(mutex_);
-    if (values_.empty()) ring();
-    values_.push_back(std::move(value));
+    bool first = false;
+    {
+      const std::lock_guard hold(mutex_);
+      first = values_.empty();
+      values_.push_back(std::move(value));
+    }
+    if (first) ring();  // whoever wakes does not find the mutex held
   }
 
   /// Everything posted since the last call, in order.
   [[nodiscard]] std::vector<T> take() {
-    const std::lock_guard hold(mutex_);
     std::uint64_t rings = 0;
-    // Nothing to read is fine: the descriptor is only a bell.
-    if (!values_.empty()) static_cast<void>(!::read(descriptor_, &rings, sizeof rings));
+    // Nothing to read is fine: the descriptor is only a bell. It is read first, so that what it
+    // rang for is there to be taken.
+    static_cast<void>(!::read(descriptor_, &rings, sizeof rings));
+    const std::lock_guard hold(mutex_);
     return std::exchange(values_, {});
   }
 
-  /// Readable while there is something to take.
+  /// Readable once there is something to take, and at times when it was taken already.
   [[nodiscard]] int descriptor() const { return descriptor_; }
 
  private:

@@ -126,19 +126,21 @@ std::optional<Error> Publisher::failure() const {
 // the link's thread
 
 std::vector<Request> Publisher::take_due(MonoTime now) {
-  const std::lock_guard hold(mutex_);
+  std::unique_lock hold(mutex_);
   auto requests = window_.take_requests(now);
   send_batches(now);
   note_due(now);
+  hold.unlock();  // so that whoever wakes does not find it held
   changed_.notify_all();
   return requests;
 }
 
 void Publisher::on_reply(const ReplyMessage& reply, MonoTime now) {
-  const std::lock_guard hold(mutex_);
+  std::unique_lock hold(mutex_);
   window_.on_reply(reply, now);
   send_batches(now);
   note_due(now);
+  hold.unlock();
   changed_.notify_all();
 }
 

@@ -13,13 +13,17 @@ namespace forebay {
 
 Result<void> FileSpace::ensure(std::uint64_t needed, std::uint64_t used,
                                const std::function<std::uint64_t()>& free_inside) {
+  const auto headroom_now = [&] { return size_ > used ? size_ - used : 0; };
+  const std::uint64_t wanted = needed + limits::kFileReserveBytes;
+  if (headroom_now() >= wanted) return {};
+  // Asked only now: a file whose times were looked at has its inode written by the next commit,
+  // which then takes a third longer.
   struct stat status {};
   if (::fstat(descriptor_, &status) != 0) return fail_errno("cannot stat the log's file", errno);
-  const auto size = static_cast<std::uint64_t>(status.st_size);
-  const std::uint64_t headroom = size > used ? size - used : 0;
-  const std::uint64_t wanted = needed + limits::kFileReserveBytes;
+  size_ = static_cast<std::uint64_t>(status.st_size);
+  const std::uint64_t headroom = headroom_now();
   if (headroom >= wanted) return {};
-  const auto growth = grow(size, wanted - headroom);
+  const auto growth = grow(size_, wanted - headroom);
   if (!growth) return fail(growth.error());
   if (*growth == Growth::kGrown) return {};
   // The file cannot grow, but what was trimmed can be used again. Twice what is needed, since a

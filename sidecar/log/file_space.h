@@ -30,6 +30,7 @@ class FileSpace {
 
   int descriptor_;
   std::optional<std::uint64_t> bytes_max_;
+  std::uint64_t size_ = 0;  // the file is at least so long
 };
 
 }  // namespace forebay

@@ -7,89 +7,41 @@
 #include "common/base/bytes.h"
 #include "common/base/limits.h"
 #include "common/event/batch_layout.h"
+#include "sidecar/log/entries.h"
 
 namespace forebay {
 namespace {
 
-constexpr std::uint32_t kFormat = 1;
+constexpr std::uint32_t kFormat = 2;
 constexpr std::string_view kFormatKey = "format";
 constexpr std::string_view kBootKey = "boot";
 constexpr std::string_view kClockKey = "clock";
-constexpr unsigned kSmallDatabases = 4;
+// Before the names of what there are many of.
+constexpr std::string_view kStreamPrefix = "stream/";
+constexpr std::string_view kProducerPrefix = "producer/";
+constexpr std::string_view kConsumerPrefix = "consumer/";
+constexpr std::string_view kBatchesPrefix = "s/";
 constexpr std::size_t kPageBytes = 4096;
 
-MDB_val to_val(std::string_view bytes) {
-  return {bytes.size(), const_cast<char*>(bytes.data())};  // LMDB only reads it
+std::string key_of(std::string_view prefix, std::string_view name) {
+  return std::string(prefix).append(name);
 }
-std::string_view to_view(const MDB_val& value) {
-  return {static_cast<const char*>(value.mv_data), value.mv_size};
+std::string key_of(ProducerId id) {
+  std::string key(kProducerPrefix);
+  append_le(key, id.value);
+  return key;
 }
-MDB_val integer_key(const std::uint64_t& key) {
-  return {sizeof key, const_cast<std::uint64_t*>(&key)};
-}
-std::uint64_t from_integer_key(const MDB_val& key) {
-  return load_le<std::uint64_t>(static_cast<const char*>(key.mv_data));
-}
-
-/// A cursor that closes itself.
-class Cursor {
- public:
-  Cursor(MDB_txn* txn, unsigned database) {
-    FOREBAY_INVARIANT(mdb_cursor_open(txn, database, &raw_) == 0);
-  }
-  ~Cursor() { mdb_cursor_close(raw_); }
-  Cursor(const Cursor&) = delete;
-  Cursor& operator=(const Cursor&) = delete;
-  int get(MDB_val& key, MDB_val& value, MDB_cursor_op op) {
-    return mdb_cursor_get(raw_, &key, &value, op);
-  }
-  int erase() { return mdb_cursor_del(raw_, 0); }
-
- private:
-  MDB_cursor* raw_ = nullptr;
-};
-
-struct RawBatch {
-  std::uint64_t first = 0;
-  std::string_view bytes;
-};
-
-/// The entry with the greatest key ≤ `sequence`, else the first one after it; nullopt if there is
-/// none.
-Result<std::optional<RawBatch>> seek(Cursor& cursor, std::uint64_t sequence) {
-  MDB_val key = integer_key(sequence), value;
-  int code = cursor.get(key, value, MDB_SET_RANGE);
-  if (code == 0 && from_integer_key(key) == sequence) return RawBatch{sequence, to_view(value)};
-  const bool after = code == 0;
-  const RawBatch later = after ? RawBatch{from_integer_key(key), to_view(value)} : RawBatch{};
-  if (code == 0 || code == MDB_NOTFOUND) code = cursor.get(key, value, after ? MDB_PREV : MDB_LAST);
-  if (code == 0) return RawBatch{from_integer_key(key), to_view(value)};
-  if (code != MDB_NOTFOUND) return fail_lmdb("cannot read the log", code);
-  if (after) return later;
-  return std::nullopt;
+std::string key_of(const ConsumerKey& key) {
+  return key_of(kConsumerPrefix, key.stream + '\0' + key.consumer);
 }
 
-Result<StreamRecord> read_stream(MDB_txn* txn, unsigned streams, const std::string& name) {
-  MDB_val key = to_val(name), value;
-  const int code = mdb_get(txn, streams, &key, &value);
+Result<StreamRecord> read_stream(MDB_txn* txn, unsigned records, const std::string& name) {
+  MDB_val value;
+  const int code = get(txn, records, key_of(kStreamPrefix, name), value);
   if (code != 0) return fail_lmdb("cannot read the record of stream " + name, code);
   auto record = decode_stream_record(to_view(value));
   if (!record) return fail(record.error().in("stream " + name));
   return record;
-}
-
-/// The header of the first sound batch at or after the cursor's place, before `end`.
-Result<std::optional<BatchHeader>> next_sound(Cursor& cursor, RawBatch raw, std::uint64_t end) {
-  while (raw.first < end) {
-    const auto header = parse_batch_header(raw.bytes);
-    if (header && header->first().value == raw.first) return std::optional(*header);
-    MDB_val key, value;
-    const int code = cursor.get(key, value, MDB_NEXT);
-    if (code == MDB_NOTFOUND) break;
-    if (code != 0) return fail_lmdb("cannot read the log", code);
-    raw = RawBatch{from_integer_key(key), to_view(value)};
-  }
-  return std::nullopt;
 }
 
 /// Bisects by sequence: commit times are monotone in a stream. A damaged batch counts as committed
@@ -114,15 +66,13 @@ Result<Sequence> find_time_in(MDB_txn* txn, unsigned batches, const StreamRecord
   return Sequence{std::max(low, high)};
 }
 
-std::string consumer_key(const ConsumerKey& key) { return key.stream + '\0' + key.consumer; }
-
 }  // namespace
 
 Result<std::unique_ptr<Log>> Log::open(Options options) {
   FOREBAY_INVARIANT(options.streams.size() <= limits::kStreamsMax);
   const std::string dir = options.dir;
-  auto env = open_environment(dir, limits::kLogMapBytes,
-                              static_cast<unsigned>(limits::kStreamsMax) + kSmallDatabases);
+  auto env =
+      open_environment(dir, limits::kLogMapBytes, static_cast<unsigned>(limits::kStreamsMax));
   if (!env) return fail(env.error().in("log"));
   std::unique_ptr<Log> log(new Log);
   log->options_ = std::move(options);
@@ -150,20 +100,18 @@ Result<void> Log::prepare() {
     }
   } abort{txn};
 
-  code = mdb_dbi_open(txn, "meta", MDB_CREATE, &meta_);
-  if (code == 0) code = mdb_dbi_open(txn, "streams", MDB_CREATE, &streams_);
-  if (code == 0) code = mdb_dbi_open(txn, "producers", MDB_CREATE | MDB_INTEGERKEY, &producers_);
-  if (code == 0) code = mdb_dbi_open(txn, "consumers", MDB_CREATE, &consumers_);
-  if (code != 0) return fail_lmdb("cannot open the databases", code);
+  code = mdb_dbi_open(txn, nullptr, 0, &main_);
+  MDB_stat contents{};
+  if (code == 0) code = mdb_stat(txn, main_, &contents);
+  if (code != 0) return fail_lmdb("cannot open the database", code);
 
-  MDB_val key = to_val(kFormatKey), value;
-  code = mdb_get(txn, meta_, &key, &value);
+  MDB_val key, value;
   std::string format;
   append_le(format, kFormat);
-  if (code == MDB_NOTFOUND) {
-    value = to_val(format);
-    code = mdb_put(txn, meta_, &key, &value, 0);
-  } else if (code == 0 && to_view(value) != format) {
+  code = get(txn, main_, kFormatKey, value);
+  if (code == MDB_NOTFOUND && contents.ms_entries == 0) {
+    code = put(txn, main_, kFormatKey, format);
+  } else if (code == MDB_NOTFOUND || (code == 0 && to_view(value) != format)) {
     return fail(ErrorCode::kVersion,
                 "its format is not " + std::to_string(kFormat) +
                     ", which is what this build reads: start the build that wrote it");
@@ -172,17 +120,16 @@ Result<void> Log::prepare() {
 
   for (const std::string& name : options_.streams) {
     MDB_dbi batches = 0;
-    code = mdb_dbi_open(txn, ("s/" + name).c_str(), MDB_CREATE | MDB_INTEGERKEY, &batches);
+    code = mdb_dbi_open(txn, key_of(kBatchesPrefix, name).c_str(), MDB_CREATE | MDB_INTEGERKEY,
+                        &batches);
     if (code != 0) return fail_lmdb("cannot open stream " + name, code);
     batches_.push_back(batches);
-    key = to_val(name);
-    code = mdb_get(txn, streams_, &key, &value);
+    const std::string stream_key = key_of(kStreamPrefix, name);
+    code = get(txn, main_, stream_key, value);
     if (code == MDB_NOTFOUND) {
       StreamRecord record;
       record.incarnation = Incarnation::random();
-      const std::string encoded = encode_record(record);
-      value = to_val(encoded);
-      code = mdb_put(txn, streams_, &key, &value, 0);
+      code = put(txn, main_, stream_key, encode_record(record));
       if (code == 0) records_.push_back(record);
     } else if (code == 0) {
       auto record = decode_stream_record(to_view(value));
@@ -210,8 +157,7 @@ Result<void> Log::prepare() {
     }
   }
 
-  key = to_val(kClockKey);
-  code = mdb_get(txn, meta_, &key, &value);
+  code = get(txn, main_, kClockKey, value);
   if (code == 0) {
     auto record = decode_clock_record(to_view(value));
     if (!record) return fail(record.error().in("clock"));
@@ -221,9 +167,7 @@ Result<void> Log::prepare() {
   }
 
   boot_ = BootId::random();
-  key = to_val(kBootKey);
-  value = to_val(boot_.view());
-  code = mdb_put(txn, meta_, &key, &value, 0);
+  code = put(txn, main_, kBootKey, boot_.view());
   if (code != 0) return fail_lmdb("cannot put the boot id", code);
   MDB_txn* committing = std::exchange(txn, nullptr);
   code = mdb_txn_commit(committing);
@@ -256,9 +200,7 @@ Result<void> Log::put_clock(const ClockRecord& record) {
   MDB_txn* txn = nullptr;
   int code = mdb_txn_begin(env_.get(), nullptr, 0, &txn);
   if (code != 0) return fail_lmdb("cannot begin", code);
-  const std::string encoded = encode_record(record);
-  MDB_val key = to_val(kClockKey), value = to_val(encoded);
-  code = mdb_put(txn, meta_, &key, &value, 0);
+  code = put(txn, main_, kClockKey, encode_record(record));
   if (code != 0) {
     mdb_txn_abort(txn);
     return fail_lmdb("cannot put the clock record", code);
@@ -311,8 +253,8 @@ Result<BatchHeader> Log::Transaction::append(StreamIndex stream, std::string_vie
 }
 
 Result<std::optional<ProducerRecord>> Log::Transaction::producer(ProducerId id) const {
-  MDB_val key = integer_key(id.value), value;
-  const int code = mdb_get(txn_, log_->producers_, &key, &value);
+  MDB_val value;
+  const int code = get(txn_, log_->main_, key_of(id), value);
   if (code == MDB_NOTFOUND) return std::nullopt;
   if (code != 0) return fail_lmdb("cannot read a producer", code);
   auto record = decode_producer_record(to_view(value));
@@ -321,25 +263,21 @@ Result<std::optional<ProducerRecord>> Log::Transaction::producer(ProducerId id) 
 }
 
 Result<void> Log::Transaction::put_producer(ProducerId id, const ProducerRecord& record) {
-  const std::string encoded = encode_record(record);
-  MDB_val key = integer_key(id.value), value = to_val(encoded);
-  const int code = mdb_put(txn_, log_->producers_, &key, &value, 0);
+  const int code = put(txn_, log_->main_, key_of(id), encode_record(record));
   if (code != 0) return fail_lmdb("cannot put a producer", code);
   return {};
 }
 
 Result<void> Log::Transaction::erase_producer(ProducerId id) {
-  MDB_val key = integer_key(id.value);
-  const int code = mdb_del(txn_, log_->producers_, &key, nullptr);
+  const std::string name = key_of(id);
+  MDB_val key = to_val(name);
+  const int code = mdb_del(txn_, log_->main_, &key, nullptr);
   if (code != 0 && code != MDB_NOTFOUND) return fail_lmdb("cannot erase a producer", code);
   return {};
 }
 
 Result<void> Log::Transaction::put_consumer(const ConsumerKey& key, const ConsumerRecord& record) {
-  const std::string encoded = encode_record(record);
-  const std::string name = consumer_key(key);
-  MDB_val raw_key = to_val(name), value = to_val(encoded);
-  const int code = mdb_put(txn_, log_->consumers_, &raw_key, &value, 0);
+  const int code = put(txn_, log_->main_, key_of(key), encode_record(record));
   if (code != 0) return fail_lmdb("cannot put a consumer", code);
   return {};
 }
@@ -385,9 +323,8 @@ Result<Sequence> Log::Transaction::find_time(StreamIndex stream, WallTime time) 
 Result<void> Log::Transaction::commit() {
   for (std::size_t i = 0; i < records_.size(); ++i) {
     if (!changed_[i]) continue;
-    const std::string encoded = encode_record(records_[i]);
-    MDB_val key = to_val(log_->options_.streams[i]), value = to_val(encoded);
-    const int code = mdb_put(txn_, log_->streams_, &key, &value, 0);
+    const int code = put(txn_, log_->main_, key_of(kStreamPrefix, log_->options_.streams[i]),
+                         encode_record(records_[i]));
     if (code != 0) return fail_lmdb("cannot put the record of a stream", code);
   }
   MDB_txn* committing = std::exchange(txn_, nullptr);
@@ -410,7 +347,7 @@ Log::Snapshot::~Snapshot() {
 }
 
 Result<StreamRecord> Log::Snapshot::stream(StreamIndex stream) const {
-  return read_stream(txn_, log_->streams_, log_->stream_name(stream));
+  return read_stream(txn_, log_->main_, log_->stream_name(stream));
 }
 
 Result<void> Log::Snapshot::scan(StreamIndex stream, Sequence from,
@@ -450,32 +387,32 @@ Result<Sequence> Log::Snapshot::find_time(StreamIndex stream, WallTime time) con
 
 Result<std::vector<std::pair<ProducerId, ProducerRecord>>> Log::Snapshot::producers() const {
   std::vector<std::pair<ProducerId, ProducerRecord>> all;
-  Cursor cursor(txn_, log_->producers_);
-  MDB_val key, value;
-  for (int code = cursor.get(key, value, MDB_FIRST); code == 0;
-       code = cursor.get(key, value, MDB_NEXT)) {
-    auto record = decode_producer_record(to_view(value));
-    if (!record)
-      return fail(record.error().in("producer " + std::to_string(from_integer_key(key))));
-    all.emplace_back(ProducerId{from_integer_key(key)}, std::move(*record));
-  }
+  const auto add = [&](std::string_view name, std::string_view bytes) -> Result<void> {
+    if (name.size() != sizeof(std::uint64_t))
+      return fail(ErrorCode::kCorruption, "a producer's key is not 8 bytes");
+    const ProducerId id{load_le<std::uint64_t>(name.data())};
+    auto record = decode_producer_record(bytes);
+    if (!record) return fail(record.error().in("producer " + std::to_string(id.value)));
+    all.emplace_back(id, std::move(*record));
+    return {};
+  };
+  if (auto read = for_each(txn_, log_->main_, kProducerPrefix, add); !read)
+    return fail(read.error());
   return all;
 }
 
 Result<std::vector<std::pair<ConsumerKey, ConsumerRecord>>> Log::Snapshot::consumers() const {
   std::vector<std::pair<ConsumerKey, ConsumerRecord>> all;
-  Cursor cursor(txn_, log_->consumers_);
-  MDB_val key, value;
-  for (int code = cursor.get(key, value, MDB_FIRST); code == 0;
-       code = cursor.get(key, value, MDB_NEXT)) {
-    const std::string_view name = to_view(key);
+  const auto add = [&](std::string_view name, std::string_view bytes) -> Result<void> {
     const std::size_t split = std::min(name.find('\0'), name.size() - 1);
-    auto record = decode_consumer_record(to_view(value));
-    if (!record) return fail(record.error().in("consumer " + std::string(name.substr(split + 1))));
-    all.emplace_back(
-        ConsumerKey{std::string(name.substr(0, split)), std::string(name.substr(split + 1))},
-        *record);
-  }
+    ConsumerKey key{std::string(name.substr(0, split)), std::string(name.substr(split + 1))};
+    auto record = decode_consumer_record(bytes);
+    if (!record) return fail(record.error().in("consumer " + key.consumer));
+    all.emplace_back(std::move(key), *record);
+    return {};
+  };
+  if (auto read = for_each(txn_, log_->main_, kConsumerPrefix, add); !read)
+    return fail(read.error());
   return all;
 }
 

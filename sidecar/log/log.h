@@ -84,7 +84,7 @@ class Log {
   Environment env_;
   std::optional<FileSpace> space_;
   BootId boot_;
-  unsigned meta_ = 0, streams_ = 0, producers_ = 0, consumers_ = 0;
+  unsigned main_ = 0;                  // the records, and the names of the streams' databases
   std::vector<unsigned> batches_;      // by stream
   std::vector<StreamRecord> records_;  // by stream, as committed
   std::optional<ClockRecord> clock_;

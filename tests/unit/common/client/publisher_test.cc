@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 
+#include "tests/support/eventually.h"
 #include "tests/support/made_batches.h"
 #include "tests/support/scripted_sidecar.h"
 
@@ -122,10 +123,7 @@ TEST_CASE("PublishersOfOneProcessShareTheConnectionAndEachGetsItsOwnAnswers") {
     }
   }
   CHECK(sidecar.events() == (kPublishers + 1) * kEvents);
-  const auto deadline = std::chrono::steady_clock::now() + seconds(20);
-  while (sidecar.goodbyes() < kPublishers && std::chrono::steady_clock::now() < deadline)
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  CHECK(sidecar.goodbyes() == kPublishers);
+  CHECK(test::eventually([&] { return sidecar.goodbyes() == kPublishers; }));
   CHECK(threads() == before);
 }
 

@@ -64,7 +64,8 @@ std::vector<Seen> scan(const Log& log, StreamIndex stream, Sequence from) {
   return seen;
 }
 
-/// Changes one byte of what is stored in `database` under `key`, as a bad disk would.
+/// Changes one byte of what is stored in `database` (empty: the unnamed one) under `key`, as a bad
+/// disk would.
 void damage(const TempDir& dir, const std::string& database, std::string key, std::size_t byte) {
   MDB_env* env = nullptr;
   MDB_txn* txn = nullptr;
@@ -74,7 +75,7 @@ void damage(const TempDir& dir, const std::string& database, std::string key, st
   mdb_env_set_maxdbs(env, 16);
   REQUIRE(mdb_env_open(env, (dir / "log").c_str(), 0, 0600) == 0);
   REQUIRE(mdb_txn_begin(env, nullptr, 0, &txn) == 0);
-  REQUIRE(mdb_dbi_open(txn, database.c_str(), 0, &dbi) == 0);
+  REQUIRE(mdb_dbi_open(txn, database.empty() ? nullptr : database.c_str(), 0, &dbi) == 0);
   MDB_val raw_key{key.size(), key.data()}, value;
   REQUIRE(mdb_get(txn, dbi, &raw_key, &value) == 0);
   std::string bytes(static_cast<const char*>(value.mv_data), value.mv_size);
@@ -217,7 +218,7 @@ TEST_CASE("ADamagedLastBatchKeepsTheLogFromOpening") {
 TEST_CASE("ADamagedStreamRecordKeepsTheLogFromOpening") {
   const TempDir dir;
   append(*open_log(dir), kFirst, at(1));
-  damage(dir, "streams", "a", 17);
+  damage(dir, "", "stream/a", 17);
   const auto log = Log::open({dir / "log", {"a"}, kSmallFile});
   REQUIRE(!log);
   CHECK(log.error().code == ErrorCode::kCorruption);
@@ -226,10 +227,28 @@ TEST_CASE("ADamagedStreamRecordKeepsTheLogFromOpening") {
 TEST_CASE("ALogOfAnotherFormatIsRefused") {
   const TempDir dir;
   open_log(dir);
-  damage(dir, "meta", "format", 0);
+  damage(dir, "", "format", 0);
   const auto log = Log::open({dir / "log", {"a"}, kSmallFile});
   REQUIRE(!log);
   CHECK(log.error().code == ErrorCode::kVersion);
+}
+
+TEST_CASE("AnEnvironmentThatHoldsOtherThingsIsRefusedAndLeftAlone") {
+  const TempDir dir;
+  {
+    const auto env = open_environment(dir / "log", limits::kLogMapBytes, 4);
+    REQUIRE(env.has_value());
+    MDB_txn* txn = nullptr;
+    MDB_dbi dbi = 0;
+    REQUIRE(mdb_txn_begin(env->get(), nullptr, 0, &txn) == 0);
+    REQUIRE(mdb_dbi_open(txn, "meta", MDB_CREATE, &dbi) == 0);  // format 1 kept its number there
+    REQUIRE(mdb_txn_commit(txn) == 0);
+  }
+  for (int i = 0; i < 2; ++i) {
+    const auto log = Log::open({dir / "log", {"a"}, kSmallFile});
+    REQUIRE(!log);
+    CHECK(log.error().code == ErrorCode::kVersion);
+  }
 }
 
 TEST_CASE("DamageInTheMiddleIsReportedWithExactlyItsRange") {

@@ -1,0 +1,75 @@
+#include "sidecar/log/entries.h"
+
+#include "common/base/bytes.h"
+#include "common/store/environment.h"
+
+namespace forebay {
+
+MDB_val to_val(std::string_view bytes) {
+  return {bytes.size(), const_cast<char*>(bytes.data())};  // LMDB only reads it
+}
+std::string_view to_view(const MDB_val& value) {
+  return {static_cast<const char*>(value.mv_data), value.mv_size};
+}
+MDB_val integer_key(const std::uint64_t& key) {
+  return {sizeof key, const_cast<std::uint64_t*>(&key)};
+}
+std::uint64_t from_integer_key(const MDB_val& key) {
+  return load_le<std::uint64_t>(static_cast<const char*>(key.mv_data));
+}
+
+Cursor::Cursor(MDB_txn* txn, unsigned database) {
+  FOREBAY_INVARIANT(mdb_cursor_open(txn, database, &raw_) == 0);
+}
+
+Result<std::optional<RawBatch>> seek(Cursor& cursor, std::uint64_t sequence) {
+  MDB_val key = integer_key(sequence), value;
+  int code = cursor.get(key, value, MDB_SET_RANGE);
+  if (code == 0 && from_integer_key(key) == sequence) return RawBatch{sequence, to_view(value)};
+  const bool after = code == 0;
+  const RawBatch later = after ? RawBatch{from_integer_key(key), to_view(value)} : RawBatch{};
+  if (code == 0 || code == MDB_NOTFOUND) code = cursor.get(key, value, after ? MDB_PREV : MDB_LAST);
+  if (code == 0) return RawBatch{from_integer_key(key), to_view(value)};
+  if (code != MDB_NOTFOUND) return fail_lmdb("cannot read the log", code);
+  if (after) return later;
+  return std::nullopt;
+}
+
+int get(MDB_txn* txn, unsigned database, std::string_view name, MDB_val& value) {
+  MDB_val key = to_val(name);
+  return mdb_get(txn, database, &key, &value);
+}
+int put(MDB_txn* txn, unsigned database, std::string_view name, std::string_view bytes) {
+  MDB_val key = to_val(name), value = to_val(bytes);
+  return mdb_put(txn, database, &key, &value, 0);
+}
+
+Result<void> for_each(
+    MDB_txn* txn, unsigned records, std::string_view prefix,
+    const std::function<Result<void>(std::string_view, std::string_view)>& visit) {
+  Cursor cursor(txn, records);
+  MDB_val key = to_val(prefix), value;
+  for (int code = cursor.get(key, value, MDB_SET_RANGE); code != MDB_NOTFOUND;
+       code = cursor.get(key, value, MDB_NEXT)) {
+    if (code != 0) return fail_lmdb("cannot read the log's records", code);
+    if (!to_view(key).starts_with(prefix)) break;
+    if (auto visited = visit(to_view(key).substr(prefix.size()), to_view(value)); !visited)
+      return visited;
+  }
+  return {};
+}
+
+Result<std::optional<BatchHeader>> next_sound(Cursor& cursor, RawBatch raw, std::uint64_t end) {
+  while (raw.first < end) {
+    const auto header = parse_batch_header(raw.bytes);
+    if (header && header->first().value == raw.first) return std::optional(*header);
+    MDB_val key, value;
+    const int code = cursor.get(key, value, MDB_NEXT);
+    if (code == MDB_NOTFOUND) break;
+    if (code != 0) return fail_lmdb("cannot read the log", code);
+    raw = RawBatch{from_integer_key(key), to_view(value)};
+  }
+  return std::nullopt;
+}
+
+}  // namespace forebay
