@@ -161,6 +161,7 @@ inline constexpr milliseconds kQueryTimeoutMax{600'000};
 inline constexpr milliseconds kQueryDeadlineStep{5};
 inline constexpr std::size_t kQueryFrameBytesMax = 64 << 10;
 inline constexpr int kQueryHighWaterMessages = 256;
+inline constexpr std::size_t kAnswersAtOnce = 16;  // of queries that wait behind each other
 inline constexpr std::size_t kQueriesWaitingMax = 10'000;  // for their at_least
 
 static_assert(3 * (kSourcingNameBytesMax + 1) <= kStoreKeyBytesMax,

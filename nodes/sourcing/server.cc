@@ -88,18 +88,27 @@ std::vector<QueryServer::Query> QueryServer::take_queries() {
 
 void QueryServer::answer(std::vector<Query> queries) {
   Moments moments;
+  std::vector<Answered> answered;
   for (Query& query : queries) {
     auto answer = try_answer(query, moments);
     if (!answer && waiting_.size() >= limits::kQueriesWaitingMax) {
       answer = encode_error(
           {"unavailable", "too many queries wait for their at_least: try again", "at_least"}, {});
     }
-    if (answer) {
-      reply(query, *answer);
-    } else {
+    if (!answer) {
       waiting_.push_back(std::move(query));
+      continue;
     }
+    answered.push_back({std::move(query), std::move(*answer)});
+    if (answered.size() >= limits::kAnswersAtOnce) reply_all(answered);
   }
+  reply_all(answered);
+}
+
+/// Several at once, since ZeroMQ's thread and the client then wake once for all of them.
+void QueryServer::reply_all(std::vector<Answered>& answered) {
+  for (Answered& each : answered) reply(each.query, each.answer);
+  answered.clear();
 }
 
 void QueryServer::reply(Query& query, std::string_view answer) {

@@ -45,6 +45,10 @@ class QueryServer {
 
     [[nodiscard]] std::string_view bytes() const { return frames.back().view(); }
   };
+  struct Answered {
+    Query query;
+    std::string answer;
+  };
   /// A view at one moment, and what is said of it in every answer.
   struct Moment {
     std::shared_ptr<ConsumerStore> view;
@@ -59,6 +63,7 @@ class QueryServer {
   [[nodiscard]] std::vector<Query> take_queries();
   /// Answers them, or has them wait.
   void answer(std::vector<Query> queries);
+  void reply_all(std::vector<Answered>& answered);
   void reply(Query& query, std::string_view answer);
   /// nullopt: not yet.
   [[nodiscard]] std::optional<std::string> try_answer(Query& query, Moments& moments);
