@@ -57,15 +57,13 @@ def about(settings, rounds):
     }
 
 
-def run_all(workloads, rounds, memory):
+def run_all(workloads, rounds):
     found = []
     for number in range(rounds):
         figures = {}
         for workload in workloads:
             if workload.once and number > 0:
                 continue
-            if memory:
-                memory.ready()
             began = time.monotonic()
             print(f"round {number + 1}: {workload.name}", end="", file=sys.stderr, flush=True)
             figures |= workload.run(figures)
@@ -95,7 +93,9 @@ def main():
     for name, value in known.items():
         print(f"{name}: {value}", flush=True)
     try:
-        rounds = run_all(workloads, known["rounds"], None if settings.smoke else Memory(settings.memory_bytes))
+        if not settings.smoke:
+            settings.prepare = Memory(settings.memory_bytes, settings.scratch).fill
+        rounds = run_all(workloads, known["rounds"])
     finally:
         shutil.rmtree(settings.scratch, ignore_errors=True)
     judged = goals.judge(rounds, json.loads(EXPLAINED.read_text()) if EXPLAINED.exists() else {})

@@ -1,36 +1,53 @@
 """Memory that the machine has at hand while something is measured.
 
 A virtual machine's host may take back what its guest leaves free; the first to touch such a page again waits some 10 µs for
-it: 3 s for each GB written to files, which hides what the systems themselves take. A machine that has been up for a while
-has its memory full of files and none such left. Here most of it is held for the whole run, and what is left is touched
-before each measurement.
+it: 3 s for each GB written to files, and 100 ms at the start of every process, which hides what the systems themselves take.
+A machine that has been up for a while leaves none free: its memory is full of files, and each new page is one that a file
+gave up just now. Here that state is made: most memory is held for the whole run, and before each measurement a file is read
+until the page cache fills the rest.
 """
 
 import mmap
+import os
 
 PAGE = 4096
-MARGIN = 256 << 20
+PIECE = 4 << 20
+MORE = 1 << 30  # than the file is read: the cache lets go of its oldest while it grows
+NEARLY_NONE = 320 << 20  # free: about what the kernel keeps so
+READ_ON = 2 << 30  # then, so that what it keeps free was in use just now, too
 
 
-def free_bytes():
+def _of(name):
     lines = open("/proc/meminfo").read().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("MemFree:")) * 1024
-
-
-def _touched(size):
-    pages = mmap.mmap(-1, size // PAGE * PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    pages[::PAGE] = bytes(size // PAGE)
-    return pages
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:")) * 1024
 
 
 class Memory:
-    """`left`: bytes that the measurements have, all processes and their files in the page cache."""
+    """`left`: bytes that the measurements have, all processes and their files in the page cache. `folder`: on a disk that has
+    room for as many."""
 
-    def __init__(self, left):
-        spare = free_bytes() - left
-        self._held = _touched(spare) if spare > 0 else None
+    def __init__(self, left, folder):
+        spare = (_of("MemAvailable") - left) // PAGE * PAGE
+        self._held = None
+        if spare > 0:
+            self._held = mmap.mmap(-1, spare, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+            self._held[::PAGE] = bytes(spare // PAGE)
+        self._path = folder / "fills-the-page-cache"
+        self._size = left + MORE
+        piece = bytes(PIECE)
+        with open(self._path, "wb") as file:
+            for _ in range(self._size // PIECE):
+                file.write(piece)
+            file.flush()
+            os.fsync(file.fileno())
 
-    def ready(self):
-        """Touches what is free, for the next measurement."""
-        if (size := free_bytes() - MARGIN) > PAGE:
-            _touched(size).close()
+    def fill(self):
+        """What is free, for the next measurement."""
+        read = read_on = 0
+        piece = bytearray(PIECE)
+        with open(self._path, "rb", buffering=0) as file:
+            while read < 2 * self._size and read_on < READ_ON:
+                read_on += PIECE if _of("MemFree") <= NEARLY_NONE else 0
+                read += file.readinto(piece)
+                if file.tell() >= self._size // PIECE * PIECE:
+                    file.seek(0)

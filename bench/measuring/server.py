@@ -125,7 +125,7 @@ class Server:
     """One server in a folder of its own, which goes with it."""
 
     def __init__(self, settings):
-        self.binaries = settings.binaries
+        self.binaries, self.prepare = settings.binaries, settings.prepare
         self.folder = pathlib.Path(settings.scratch).resolve() / self.NAME
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
@@ -135,6 +135,7 @@ class Server:
 
     def __enter__(self):
         try:
+            self.prepare()
             self.start()
         except BaseException:
             self.__exit__()
@@ -183,6 +184,7 @@ class Server:
                     with open(file, "rb") as opened:
                         os.fsync(opened)
                         os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+            self.prepare()
         self.start()
 
     def watch(self):

@@ -11,6 +11,7 @@ class Settings:
         self.binaries, self.scratch, self.scale = binaries, scratch, scale
         self.full, self.smoke = scale == 1, scale < 0.01
         self.memory_bytes = (7 if self.full else 4) << 30
+        self.prepare = lambda: None  # called before anything starts that is measured
 
     def events(self, system, size=256):
         return self.count(self.EVENTS[system.split("-")[0]] / max(1, size / 256))

@@ -184,6 +184,7 @@ def limit(settings, role, keep=False, **options):
     """Runs a role of bench_limits to its end."""
     folder = pathlib.Path(settings.scratch) / "limits"
     words = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
+    settings.prepare()
     try:
         with Role(settings.binaries / "bench_limits", role, "--dir", folder, *words) as running:
             return running.end()
