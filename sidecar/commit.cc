@@ -166,7 +166,8 @@ Result<CommitOutcome> Committer::commit(std::vector<Work> work) {
   if (auto watched = trimmer_.watch_clock(); !watched) return fail(watched.error());
   std::uint64_t bytes = 0;
   for (const Work& item : work) {
-    if (const auto* batch = std::get_if<BatchWork>(&item)) bytes += batch->message.size();
+    if (const auto* batch = std::get_if<BatchWork>(&item))
+      bytes += Log::space_of(batch->message.size());
   }
   if (auto space = log_.ensure_space(bytes); !space) {
     if (space.error().code != ErrorCode::kFull) return fail(space.error());

@@ -148,7 +148,7 @@ class Service {
   }
 
   void take_requests() {
-    for (std::size_t taken = 0; taken < limits::kControlHighWaterMessages; ++taken) {
+    for (std::size_t taken = 0; taken < limits::kRequestsAtOnce; ++taken) {
       auto frames = router_.receive();
       if (!frames) return;
       Peer peer{std::string(frames->front().view()), 0};

@@ -184,7 +184,7 @@ class Server:
                     with open(file, "rb") as opened:
                         os.fsync(opened)
                         os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-            self.prepare()
+        self.prepare()
         self.start()
 
     def watch(self):

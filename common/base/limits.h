@@ -40,7 +40,10 @@ inline constexpr std::size_t kIpcPathBytesMax = 107;
 inline constexpr std::size_t kSocketBudgetBytes = 16 << 20;
 inline constexpr int kDataHighWaterMessages =
     static_cast<int>(kSocketBudgetBytes / kBatchPayloadBytesTarget);
-inline constexpr int kControlHighWaterMessages = 1024;
+inline constexpr int kControlHighWaterMessages =
+    8192;  // a process publishes to up to kStreamsMax streams, and one commit answers all of them
+inline constexpr std::size_t kRequestsAtOnce = 1024;     // then batches have their turn
+inline constexpr std::size_t kRepliesAtOnce = 256;       // then what is due has its turn
 inline constexpr int kBroadcastHighWaterMessages = 256;  // one that lags by more fetches
 inline constexpr int kZmqHandshakeMs = 3000;
 inline constexpr int kZmqHeartbeatMs = 2000;
@@ -161,7 +164,7 @@ inline constexpr milliseconds kQueryTimeoutMax{600'000};
 inline constexpr milliseconds kQueryDeadlineStep{5};
 inline constexpr std::size_t kQueryFrameBytesMax = 64 << 10;
 inline constexpr int kQueryHighWaterMessages = 256;
-inline constexpr std::size_t kAnswersAtOnce = 16;  // of queries that wait behind each other
+inline constexpr std::size_t kAnswersAtOnce = 16;          // of queries that wait behind each other
 inline constexpr std::size_t kQueriesWaitingMax = 10'000;  // for their at_least
 
 static_assert(3 * (kSourcingNameBytesMax + 1) <= kStoreKeyBytesMax,
@@ -178,6 +181,7 @@ static_assert(kControlBytesMax < kControlFrameBytesMax);
 static_assert(kBeaconInterval < kBeaconPromise);
 static_assert(kCommitBytesMax >= kBatchPayloadBytesMax);
 static_assert(kCommitQueueBytesMax > kCommitBytesMax);
+static_assert(kControlHighWaterMessages >= 2 * static_cast<int>(kStreamsMax));
 static_assert(kFileStepBytes > kFileReserveBytes + 2 * kCommitBytesMax);
 static_assert(kAlertProducerSilentDefault > 2 * kKeepaliveInterval);
 static_assert(kRestartDelayForgottenAfter > kRestartDelayMax);

@@ -144,8 +144,12 @@ void PublishWindow::sent(MonoTime now) {
   if (resend_due_ == MonoTime::max()) resend_due_ = now + resend_timeout_;
 }
 
+MonoTime PublishWindow::next_request_due() const {
+  return state_ == State::kFailed ? MonoTime::max() : request_due_;
+}
+
 MonoTime PublishWindow::next_due() const {
-  MonoTime due = state_ == State::kFailed ? MonoTime::max() : request_due_;
+  MonoTime due = next_request_due();
   if (state_ == State::kHolding) due = std::min(due, hold_until_);
   if (state_ == State::kActive && !entries_.empty()) due = std::min(due, resend_due_);
   return due;

@@ -56,8 +56,7 @@ void Publisher::send_at_once(bool was_empty) {
   if (blocked_ || !(was_empty || window_.has_unsent())) return;
   const MonoTime now = clock_.mono();
   send_batches(now);
-  note_due(now);
-  if (blocked_) link_->wake();  // it tries again soon
+  note_due();
 }
 
 template <class Ready>
@@ -129,7 +128,7 @@ std::vector<Request> Publisher::take_due(MonoTime now) {
   std::unique_lock hold(mutex_);
   auto requests = window_.take_requests(now);
   send_batches(now);
-  note_due(now);
+  note_due();
   hold.unlock();  // so that whoever wakes does not find it held
   changed_.notify_all();
   return requests;
@@ -139,19 +138,27 @@ void Publisher::on_reply(const ReplyMessage& reply, MonoTime now) {
   std::unique_lock hold(mutex_);
   window_.on_reply(reply, now);
   send_batches(now);
-  note_due(now);
+  note_due();
   hold.unlock();
   changed_.notify_all();
 }
 
-void Publisher::note_due(MonoTime now) {
-  due_ = blocked_ ? now + limits::kSendRetryInterval : window_.next_due();
+/// Batches that wait for room are the link's to remember.
+void Publisher::note_due() { due_ = blocked_ ? window_.next_request_due() : window_.next_due(); }
+
+bool Publisher::send_again(MonoTime now) {
+  const std::lock_guard hold(mutex_);
+  blocked_ = false;
+  send_batches(now);
+  note_due();
+  if (!blocked_) link_->leave_queue(*this);
+  return !blocked_;
 }
 
 void Publisher::send_batches(MonoTime now) {
-  blocked_ = false;
+  if (blocked_) return;
   while (auto batch = window_.next_to_send(now)) {
-    if (link_->send(std::move(batch)) != SendResult::kSent) {
+    if (!link_->send(*this, std::move(batch))) {
       blocked_ = true;
       return;
     }

@@ -11,7 +11,7 @@
 // sends what waited for them, and sends again, also while the sidecar is down or restarts. All
 // publishers of a process share that thread and the sockets to their sidecar (publisher_link.h). All
 // functions may be called from any thread. What is unacknowledged when it is destroyed is not sent
-// again: flush first.
+// again, though what a connected sidecar has not read yet may still arrive: flush first.
 #pragma once
 
 #include <atomic>
@@ -76,10 +76,11 @@ class Publisher final : private LinkUser {
   Publisher(Options options, PublishWindow window, std::shared_ptr<PublisherLink> link);
   [[nodiscard]] MonoTime due() const override { return due_; }
   [[nodiscard]] std::vector<Request> take_due(MonoTime now) override;
+  [[nodiscard]] bool send_again(MonoTime now) override;
   void on_reply(const ReplyMessage& reply, MonoTime now) override;
   void send_batches(MonoTime now);
+  void note_due();
   void send_at_once(bool was_empty);
-  void note_due(MonoTime now);
   [[nodiscard]] WallTime time_of(const Event& event) const;
   template <class Ready>
   [[nodiscard]] bool wait(std::unique_lock<std::mutex>& hold, std::chrono::milliseconds timeout,
@@ -92,7 +93,7 @@ class Publisher final : private LinkUser {
   mutable std::mutex mutex_;  // guards window_ and blocked_
   std::condition_variable changed_;
   PublishWindow window_;
-  bool blocked_ = false;  // the socket took no more
+  bool blocked_ = false;  // waits in the link's queue
   std::atomic<MonoTime> due_ = MonoTime{};
 };
 

@@ -28,7 +28,10 @@ Result<std::shared_ptr<PublisherLink>> PublisherLink::to(const std::string& inge
 
 PublisherLink::PublisherLink()
     : push_(context_, SocketKind::kPush, limits::kDataHighWaterMessages),
-      dealer_(context_, SocketKind::kDealer, limits::kControlHighWaterMessages) {}
+      dealer_(context_, SocketKind::kDealer, limits::kControlHighWaterMessages) {
+  push_.only_while_connected();
+  dealer_.only_while_connected();
+}
 
 PublisherLink::~PublisherLink() {
   if (!thread_.joinable()) return;
@@ -43,7 +46,7 @@ PublisherLink::~PublisherLink() {
 void PublisherLink::add(LinkUser& user) {
   {
     const std::lock_guard hold(users_mutex_);
-    users_.emplace(++last_number_, &user);
+    users_.emplace(++last_number_, Entry{&user, {}, {}});
   }
   wake();
 }
@@ -52,18 +55,34 @@ void PublisherLink::remove(const LinkUser& user, std::optional<Goodbye> goodbye)
   {
     const std::lock_guard hold(users_mutex_);
     const auto found = std::find_if(users_.begin(), users_.end(),
-                                    [&](const auto& each) { return each.second == &user; });
+                                    [&](const auto& each) { return each.second.user == &user; });
     FOREBAY_INVARIANT(found != users_.end());
-    const std::uint64_t number = found->first;
-    std::erase_if(by_producer_, [&](const auto& each) { return each.second == number; });
+    if (found->second.producer) by_producer_.erase(*found->second.producer);
     users_.erase(found);
+    const std::lock_guard hold_push(push_mutex_);
+    std::erase(waiting_, &user);
   }
   if (goodbye) bell_.post(goodbye);
 }
 
-SendResult PublisherLink::send(std::shared_ptr<const std::string> batch) {
+bool PublisherLink::send(LinkUser& user, std::shared_ptr<const std::string> batch) {
   const std::lock_guard hold(push_mutex_);
-  return push_.send(Message(std::move(batch)));
+  const bool first = waiting_.empty() || waiting_.front() == &user;
+  if (first && push_.send(Message(std::move(batch))) == SendResult::kSent) return true;
+  if (waiting_.empty()) wake();
+  if (waiting_.empty() || !first) waiting_.push_back(&user);
+  return false;
+}
+
+void PublisherLink::leave_queue(const LinkUser& user) {
+  const std::lock_guard hold(push_mutex_);
+  FOREBAY_INVARIANT(!waiting_.empty() && waiting_.front() == &user);
+  waiting_.pop_front();
+}
+
+LinkUser* PublisherLink::first_waiting() {
+  const std::lock_guard hold(push_mutex_);
+  return waiting_.empty() ? nullptr : waiting_.front();
 }
 
 // its thread
@@ -72,39 +91,26 @@ void PublisherLink::run() {
   Poller poller;
   const std::size_t bell = poller.add(bell_.descriptor());
   const std::size_t replies = poller.add(dealer_);
+  MonoTime due = clock_.mono();
   while (true) {
-    poller.wait(time_to_next());
+    const auto wait = std::chrono::ceil<milliseconds>(due - clock_.mono());
+    poller.wait(std::clamp(wait, milliseconds(0), limits::kKeepaliveInterval));
     const std::lock_guard hold(users_mutex_);
     const MonoTime now = clock_.mono();
     if (poller.readable(replies)) receive_replies(now);
-    for (const auto& [number, user] : users_) {
-      if (user->due() > now) continue;
-      // One that cannot be sent is due again soon.
-      for (const Request& request : user->take_due(now))
-        static_cast<void>(dealer_.send(Message(std::string_view(encode({number, {}}, request)))));
-    }
-    if (poller.readable(bell) || stopping_) {
-      for (const auto& goodbye : bell_.take()) {
-        if (!goodbye) continue;
-        static_cast<void>(dealer_.send(Message(std::string_view(encode({}, Request(*goodbye))))));
-        dealer_.linger(limits::kGoodbyeLinger);
-      }
-    }
+    send_waiting(now);
+    due = send_due(now);
+    if (first_waiting() != nullptr) due = std::min(due, now + limits::kSendRetryInterval);
+    if (poller.readable(bell) || stopping_) say(bell_.take());
     if (stopping_) return;
   }
 }
 
-milliseconds PublisherLink::time_to_next() const {
-  const std::lock_guard hold(users_mutex_);
-  MonoTime due = MonoTime::max();
-  for (const auto& [number, user] : users_) due = std::min(due, user->due());
-  if (due == MonoTime::max()) return limits::kKeepaliveInterval;
-  const auto wait = std::chrono::ceil<milliseconds>(due - clock_.mono());
-  return std::clamp(wait, milliseconds(0), limits::kKeepaliveInterval);
-}
-
+/// A bounded number, so that what is due is sent in between.
 void PublisherLink::receive_replies(MonoTime now) {
-  while (auto frame = dealer_.receive_single()) {
+  for (std::size_t taken = 0; taken < limits::kRepliesAtOnce; ++taken) {
+    const auto frame = dealer_.receive_single();
+    if (!frame) return;
     const auto reply = decode_reply(frame->view());
     if (!reply) {
       spdlog::warn("a publisher's sidecar: {}", reply.error().message);
@@ -120,17 +126,53 @@ LinkUser* PublisherLink::user_of(const ReplyMessage& reply) {
   if (number != 0 && !users_.contains(number)) return nullptr;
   const auto by_name = [&](const auto& body) {
     if constexpr (requires { body.producer; }) {
-      if (number != 0) {
-        by_producer_[body.producer.value] = number;
-      } else if (const auto known = by_producer_.find(body.producer.value);
-                 known != by_producer_.end()) {
-        number = known->second;
+      if (number == 0) {
+        const auto known = by_producer_.find(body.producer.value);
+        if (known != by_producer_.end()) number = known->second;
+        return;
       }
+      auto& producer = users_.at(number).producer;
+      if (producer == body.producer.value) return;
+      if (producer) by_producer_.erase(*producer);
+      producer = body.producer.value;
+      by_producer_[body.producer.value] = number;
     }
   };
   std::visit(by_name, reply.body);
   const auto found = users_.find(number);
-  return found == users_.end() ? nullptr : found->second;
+  return found == users_.end() ? nullptr : found->second.user;
+}
+
+void PublisherLink::send_waiting(MonoTime now) {
+  while (LinkUser* user = first_waiting()) {
+    if (!user->send_again(now)) return;
+  }
+}
+
+MonoTime PublisherLink::send_due(MonoTime now) {
+  MonoTime next = MonoTime::max();
+  for (auto& [number, entry] : users_) {
+    if (entry.user->due() <= now) {
+      // What is asked for again replaces what could not be sent.
+      if (auto requests = entry.user->take_due(now); !requests.empty())
+        entry.unsent = std::move(requests);
+    }
+    std::erase_if(entry.unsent, [&, id = number](const Request& request) {
+      return dealer_.send(Message(std::string_view(encode({id, {}}, request)))) ==
+             SendResult::kSent;
+    });
+    if (!entry.unsent.empty()) next = std::min(next, now + limits::kSendRetryInterval);
+    next = std::min(next, entry.user->due());
+  }
+  return next;
+}
+
+void PublisherLink::say(const std::vector<std::optional<Goodbye>>& goodbyes) {
+  for (const auto& goodbye : goodbyes) {
+    if (!goodbye) continue;
+    static_cast<void>(dealer_.send(Message(std::string_view(encode({}, Request(*goodbye))))));
+    dealer_.linger(limits::kGoodbyeLinger);
+  }
 }
 
 }  // namespace forebay

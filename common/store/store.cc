@@ -7,6 +7,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/limits.h"
+#include "common/store/lmdb_value.h"
 #include "common/store/table_cursor.h"
 
 namespace forebay {
@@ -16,14 +17,6 @@ constexpr std::string_view kFormatKey = "format";
 constexpr std::uint32_t kFormat = 2;
 constexpr const char* kMetaTable = "_meta";
 constexpr const char* kBootTable = "_boot";
-
-MDB_val to_val(std::string_view bytes) {
-  return {bytes.size(),
-          const_cast<char*>(bytes.data())};  // LMDB takes what it only reads as non-const
-}
-std::string_view to_view(const MDB_val& value) {
-  return {static_cast<const char*>(value.mv_data), value.mv_size};
-}
 
 tl::unexpected<Error> fail_open(const std::string& dir, const char* what, int code) {
   return fail(ErrorCode::kIo, "store " + dir + ": " + what + ": " + mdb_strerror(code));

@@ -2,14 +2,9 @@
 
 #include <lmdb.h>
 
+#include "common/store/lmdb_value.h"
+
 namespace forebay {
-namespace {
-
-std::string_view to_view(const MDB_val& value) {
-  return {static_cast<const char*>(value.mv_data), value.mv_size};
-}
-
-}  // namespace
 
 void TableCursor::Close::operator()(MDB_cursor* cursor) const { mdb_cursor_close(cursor); }
 
@@ -40,8 +35,7 @@ bool TableCursor::move(std::string_view key, int operation) {
         mdb_cursor_open(transaction_.txn_, transaction_.store_->databases_[table_.index], &cursor);
     cursor_.reset(cursor);
   }
-  // LMDB takes what it only reads as non-const.
-  MDB_val found{key.size(), const_cast<char*>(key.data())}, value{};
+  MDB_val found = to_val(key), value{};
   if (code == 0) {
     code = mdb_cursor_get(cursor_.get(), &found, &value, static_cast<MDB_cursor_op>(operation));
   }

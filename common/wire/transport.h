@@ -47,7 +47,7 @@ class Message {
 enum class SocketKind { kPush, kPull, kPub, kSub, kDealer, kRouter };
 enum class SendResult {
   kSent,
-  kWouldBlock,   // the high-water mark is reached
+  kWouldBlock,   // the high-water mark is reached, or nobody is connected
   kUnreachable,  // ROUTER: no such peer (any more)
 };
 
@@ -80,6 +80,9 @@ class Socket {
 
   /// The longest frame that comes in; limits::kFrameBytesMax unless set. Before bind or connect.
   void limit_frames(std::size_t bytes_max);
+
+  /// Nothing is queued for a peer that is not there: send then says kWouldBlock. Before connect.
+  void only_while_connected();
 
   /// How long closing may go on to send what was taken; 0 unless set.
   void linger(std::chrono::milliseconds time);

@@ -5,12 +5,6 @@
 
 namespace forebay {
 
-MDB_val to_val(std::string_view bytes) {
-  return {bytes.size(), const_cast<char*>(bytes.data())};  // LMDB only reads it
-}
-std::string_view to_view(const MDB_val& value) {
-  return {static_cast<const char*>(value.mv_data), value.mv_size};
-}
 MDB_val integer_key(const std::uint64_t& key) {
   return {sizeof key, const_cast<std::uint64_t*>(&key)};
 }

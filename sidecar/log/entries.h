@@ -10,11 +10,10 @@
 
 #include "common/base/result.h"
 #include "common/event/batch.h"
+#include "common/store/lmdb_value.h"
 
 namespace forebay {
 
-MDB_val to_val(std::string_view bytes);
-std::string_view to_view(const MDB_val& value);
 MDB_val integer_key(const std::uint64_t& key);
 std::uint64_t from_integer_key(const MDB_val& key);
 

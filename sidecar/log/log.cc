@@ -13,7 +13,8 @@ namespace forebay {
 namespace {
 
 constexpr std::uint32_t kFormat = 2;
-constexpr std::string_view kFormatKey = "format";
+// Named as the database that format 1 kept its number in, so that a build of then stops here.
+constexpr std::string_view kFormatKey = "meta";
 constexpr std::string_view kBootKey = "boot";
 constexpr std::string_view kClockKey = "clock";
 // Before the names of what there are many of.
@@ -21,7 +22,7 @@ constexpr std::string_view kStreamPrefix = "stream/";
 constexpr std::string_view kProducerPrefix = "producer/";
 constexpr std::string_view kConsumerPrefix = "consumer/";
 constexpr std::string_view kBatchesPrefix = "s/";
-constexpr std::size_t kPageBytes = 4096;
+constexpr std::size_t kPageBytes = 4096, kPageHeaderBytes = 16;
 
 std::string key_of(std::string_view prefix, std::string_view name) {
   return std::string(prefix).append(name);
@@ -173,6 +174,13 @@ Result<void> Log::prepare() {
   code = mdb_txn_commit(committing);
   if (code != 0) return fail_lmdb("cannot commit the boot id", code);
   return {};
+}
+
+std::uint64_t Log::space_of(std::size_t batch_bytes) {
+  // Of a shared page a batch that another does not fit beside takes all: at most twice its own.
+  if (batch_bytes < kPageBytes / 2) return 2 * batch_bytes;
+  const std::uint64_t pages = (batch_bytes + kPageHeaderBytes + kPageBytes - 1) / kPageBytes;
+  return pages * kPageBytes;
 }
 
 Result<void> Log::ensure_space(std::uint64_t bytes) {

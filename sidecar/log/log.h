@@ -65,7 +65,10 @@ class Log {
   [[nodiscard]] const std::optional<ClockRecord>& clock() const { return clock_; }
   /// In a transaction of its own, for the writer's thread.
   [[nodiscard]] Result<void> put_clock(const ClockRecord& record);
-  /// Makes sure that a commit of `bytes` of batches fits: kFull if not. For the writer's thread.
+  /// Bytes of the file that a batch of so many may take.
+  [[nodiscard]] static std::uint64_t space_of(std::size_t batch_bytes);
+  /// Makes sure that a commit of batches fits that take `bytes` (the sum of space_of): kFull if not.
+  /// For the writer's thread.
   [[nodiscard]] Result<void> ensure_space(std::uint64_t bytes);
 
   class Transaction;

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 
+#include "common/base/limits.h"
 #include "tests/support/eventually.h"
 #include "tests/support/made_batches.h"
 #include "tests/support/scripted_sidecar.h"
@@ -34,6 +35,8 @@ class TakingSidecar {
     return std::move(*connected);
   }
   [[nodiscard]] std::uint64_t events() const { return events_; }
+  /// Whether it reads batches; it does unless told.
+  void read(bool reads) { reads_ = reads; }
   [[nodiscard]] std::size_t goodbyes() const { return goodbyes_; }
 
  private:
@@ -57,7 +60,9 @@ class TakingSidecar {
     Poller poller;
     poller.add(pull_);
     while (!stop_) {
+      poller.watch(0, reads_);
       poller.wait(std::chrono::milliseconds(20));
+      if (!reads_) continue;
       while (const auto frame = pull_.receive_single()) {
         const auto batch = BatchView::parse(frame->view());
         if (!batch) continue;
@@ -76,6 +81,7 @@ class TakingSidecar {
   std::map<std::uint64_t, ProducerSequence> positions_;  // by producer
   std::atomic<std::uint64_t> events_ = 0;
   std::atomic<std::size_t> goodbyes_ = 0;
+  std::atomic<bool> reads_ = true;
   std::atomic<bool> stop_ = false;
   Context context_;
   Socket pull_{context_, SocketKind::kPull, 100};
@@ -136,6 +142,56 @@ TEST_CASE("OneThatGoesLeavesTheOthersConnected") {
   first.reset();
   REQUIRE(second->publish(made(2)).has_value());
   CHECK(second->flush(seconds(20)).has_value());
+}
+
+TEST_CASE("BatchesThatFindNoRoomWaitTheirTurnAndAllArrive") {
+  constexpr std::size_t kPublishers = 3 * limits::kDataHighWaterMessages;
+  TakingSidecar sidecar;
+  std::vector<std::unique_ptr<Publisher>> publishers;
+  for (std::size_t i = 0; i < kPublishers; ++i) publishers.push_back(sidecar.publisher(i));
+  for (const auto& publisher : publishers)
+    REQUIRE(publisher->wait_registered(seconds(20)).has_value());
+  sidecar.read(false);
+  for (int round = 0; round < 3; ++round) {
+    for (const auto& publisher : publishers) REQUIRE(publisher->publish(made(round)).has_value());
+  }
+  CHECK(sidecar.events() < kPublishers);
+  sidecar.read(true);
+  for (const auto& publisher : publishers) REQUIRE(publisher->flush(seconds(20)).has_value());
+  CHECK(sidecar.events() == 3 * kPublishers);
+}
+
+TEST_CASE("APublisherThatGaveUpBeforeTheSidecarCameAsksForNothing") {
+  const test::TempDir dir;
+  const std::string ingest = "ipc://" + (dir / "ingest.sock");
+  const std::string control = "ipc://" + (dir / "control.sock");
+  const auto connect = [&](const std::string& stream) {
+    auto publisher = Publisher::connect({.ingest = ingest, .control = control, .stream = stream});
+    REQUIRE(publisher.has_value());
+    return std::move(*publisher);
+  };
+  const auto stays = connect("stays");
+  {
+    const auto gone = connect("gone");
+    REQUIRE_FALSE(gone->wait_registered(limits::kKeepaliveInterval + seconds(1)).has_value());
+  }
+  Context context;
+  Socket router(context, SocketKind::kRouter, limits::kControlHighWaterMessages);
+  REQUIRE(router.bind(control).has_value());
+  // What came before its second registration came before all that was queued.
+  int registrations = 0;
+  const auto registered_twice = [&] {
+    while (const auto frames = router.receive()) {
+      const auto request = decode_request(frames->back().view());
+      REQUIRE(request.has_value());
+      const auto* asked = std::get_if<Register>(&request->body);
+      REQUIRE(asked != nullptr);
+      CHECK(asked->stream == "stays");
+      ++registrations;
+    }
+    return registrations >= 2;
+  };
+  CHECK(test::eventually(registered_twice));
 }
 
 }  // namespace

@@ -227,7 +227,7 @@ TEST_CASE("ADamagedStreamRecordKeepsTheLogFromOpening") {
 TEST_CASE("ALogOfAnotherFormatIsRefused") {
   const TempDir dir;
   open_log(dir);
-  damage(dir, "", "format", 0);
+  damage(dir, "", "meta", 0);
   const auto log = Log::open({dir / "log", {"a"}, kSmallFile});
   REQUIRE(!log);
   CHECK(log.error().code == ErrorCode::kVersion);
@@ -388,6 +388,30 @@ TEST_CASE("AtItsByteLimitTheLogIsFullUntilItIsTrimmed") {
   struct stat status {};
   REQUIRE(::stat((dir / "log/data.mdb").c_str(), &status) == 0);
   CHECK(status.st_size <= 24 << 20);
+}
+
+TEST_CASE("SpaceIsHadForTheWholePagesThatBatchesTake") {
+  const TempDir dir;
+  const std::uint64_t most = std::uint64_t{16} << 20;
+  auto log = Log::open({dir / "log", {"a"}, most});
+  REQUIRE(log.has_value());
+  const std::string subject(1960, 's');  // just too large for two in a page
+  const std::string sample = make_batch({}, 1, subject);
+  REQUIRE(sample.size() > 2048);
+  REQUIRE(sample.size() < 2200);
+  std::uint64_t count = 0;
+  while ((*log)->ensure_space((count + 100) * Log::space_of(sample.size()))) count += 100;
+  CHECK(count > 2000);
+  auto transaction = (*log)->begin();
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const BatchOrigin origin{(*log)->stream(kFirst).incarnation, {7}, {1}, {i}, {i + 1}};
+    std::string batch = make_batch(origin, 1, subject);
+    REQUIRE(transaction.append(kFirst, batch, batch.data(), at(1)).has_value());
+  }
+  REQUIRE(transaction.commit().has_value());
+  struct stat status {};
+  REQUIRE(::stat((dir / "log/data.mdb").c_str(), &status) == 0);
+  CHECK(static_cast<std::uint64_t>(status.st_size) <= most);
 }
 
 TEST_CASE("AFullLogStillOpens") {
