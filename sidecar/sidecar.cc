@@ -50,6 +50,7 @@ class Service {
   Result<void> bind() {
     pull_.limit_frames(batch_layout::kHeaderBytes + limits::kBatchPayloadBytesMax);
     router_.limit_frames(limits::kControlFrameBytesMax);
+    router_.limit_received(limits::kRequestsAtOnce);  // they may be long; answers are not
     pub_.limit_frames(limits::kSubscriptionFrameBytesMax);
     for (const auto& [socket, endpoints] : {std::pair{&pull_, &options_.endpoints.ingest},
                                             std::pair{&router_, &options_.endpoints.control},

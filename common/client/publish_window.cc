@@ -111,8 +111,6 @@ std::shared_ptr<const std::string> PublishWindow::next_to_send(MonoTime now) {
   if (unsent_ == entries_.size()) {
     if (!entries_.empty() && now >= resend_due_) {
       // The first alone: if it arrived, its acknowledgement, or a `resend`, tells about the rest.
-      resend_timeout_ = std::min(resend_timeout_ * 2, limits::kResendTimeoutMax);
-      resend_due_ = now + resend_timeout_;
       return entries_.front().batch;
     }
     const bool nothing_in_flight = entries_.empty();
@@ -138,6 +136,8 @@ void PublishWindow::stamp(Entry& entry, ProducerSequence previous) {
 void PublishWindow::sent(MonoTime now) {
   if (unsent_ == entries_.size()) {  // the first was sent again
     probe_ = entries_.front().origin.last;
+    resend_timeout_ = std::min(resend_timeout_ * 2, limits::kResendTimeoutMax);
+    resend_due_ = now + resend_timeout_;
     return;
   }
   ++unsent_;

@@ -57,7 +57,7 @@ void PublisherLink::remove(const LinkUser& user, std::optional<Goodbye> goodbye)
     const auto found = std::find_if(users_.begin(), users_.end(),
                                     [&](const auto& each) { return each.second.user == &user; });
     FOREBAY_INVARIANT(found != users_.end());
-    if (found->second.producer) by_producer_.erase(*found->second.producer);
+    forget_producer(*found);
     users_.erase(found);
     const std::lock_guard hold_push(push_mutex_);
     std::erase(waiting_, &user);
@@ -97,11 +97,16 @@ void PublisherLink::run() {
     poller.wait(std::clamp(wait, milliseconds(0), limits::kKeepaliveInterval));
     const std::lock_guard hold(users_mutex_);
     const MonoTime now = clock_.mono();
+    if (poller.readable(bell) ||
+        stopping_) {  // first: what is posted from here on wakes the next round
+      for (const auto& goodbye : bell_.take()) {
+        if (goodbye) goodbyes_.push_back(*goodbye);
+      }
+    }
     if (poller.readable(replies)) receive_replies(now);
     send_waiting(now);
     due = send_due(now);
     if (first_waiting() != nullptr) due = std::min(due, now + limits::kSendRetryInterval);
-    if (poller.readable(bell) || stopping_) say(bell_.take());
     if (stopping_) return;
   }
 }
@@ -131,16 +136,22 @@ LinkUser* PublisherLink::user_of(const ReplyMessage& reply) {
         if (known != by_producer_.end()) number = known->second;
         return;
       }
-      auto& producer = users_.at(number).producer;
-      if (producer == body.producer.value) return;
-      if (producer) by_producer_.erase(*producer);
-      producer = body.producer.value;
+      const auto entry = users_.find(number);
+      if (entry->second.producer != body.producer.value) forget_producer(*entry);
+      entry->second.producer = body.producer.value;
       by_producer_[body.producer.value] = number;
     }
   };
   std::visit(by_name, reply.body);
   const auto found = users_.find(number);
   return found == users_.end() ? nullptr : found->second.user;
+}
+
+/// Unless another publisher of the same producer has taken its place.
+void PublisherLink::forget_producer(const std::pair<const std::uint64_t, Entry>& user) {
+  if (!user.second.producer) return;
+  const auto known = by_producer_.find(*user.second.producer);
+  if (known != by_producer_.end() && known->second == user.first) by_producer_.erase(known);
 }
 
 void PublisherLink::send_waiting(MonoTime now) {
@@ -150,6 +161,16 @@ void PublisherLink::send_waiting(MonoTime now) {
 }
 
 MonoTime PublisherLink::send_due(MonoTime now) {
+  bool room = true;
+  const auto say = [&](std::uint64_t id, const Request& request) {
+    const std::string frame = room ? encode({id, {}}, request) : std::string();
+    room = room && dealer_.send(Message(std::string_view(frame))) == SendResult::kSent;
+    return room;
+  };
+  while (!goodbyes_.empty() && say(0, goodbyes_.front())) {
+    goodbyes_.pop_front();
+    dealer_.linger(limits::kGoodbyeLinger);
+  }
   MonoTime next = MonoTime::max();
   for (auto& [number, entry] : users_) {
     if (entry.user->due() <= now) {
@@ -157,22 +178,11 @@ MonoTime PublisherLink::send_due(MonoTime now) {
       if (auto requests = entry.user->take_due(now); !requests.empty())
         entry.unsent = std::move(requests);
     }
-    std::erase_if(entry.unsent, [&, id = number](const Request& request) {
-      return dealer_.send(Message(std::string_view(encode({id, {}}, request)))) ==
-             SendResult::kSent;
-    });
-    if (!entry.unsent.empty()) next = std::min(next, now + limits::kSendRetryInterval);
+    std::erase_if(entry.unsent,
+                  [&, id = number](const Request& request) { return say(id, request); });
     next = std::min(next, entry.user->due());
   }
-  return next;
-}
-
-void PublisherLink::say(const std::vector<std::optional<Goodbye>>& goodbyes) {
-  for (const auto& goodbye : goodbyes) {
-    if (!goodbye) continue;
-    static_cast<void>(dealer_.send(Message(std::string_view(encode({}, Request(*goodbye))))));
-    dealer_.linger(limits::kGoodbyeLinger);
-  }
+  return room ? next : std::min(next, clock_.mono() + limits::kSendRetryInterval);
 }
 
 }  // namespace forebay

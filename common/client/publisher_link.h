@@ -77,7 +77,7 @@ class PublisherLink {
   void send_waiting(MonoTime now);
   /// Returns when to be called next.
   [[nodiscard]] MonoTime send_due(MonoTime now);
-  void say(const std::vector<std::optional<Goodbye>>& goodbyes);
+  void forget_producer(const std::pair<const std::uint64_t, Entry>& user);
   [[nodiscard]] LinkUser* first_waiting();
 
   SystemClock clock_;
@@ -86,6 +86,7 @@ class PublisherLink {
   Socket push_;
   std::deque<LinkUser*> waiting_;  // for room in push_
   Socket dealer_;                  // the thread's alone
+  std::deque<Goodbye> goodbyes_;   // the thread's alone, to be sent
   Mailbox<std::optional<Goodbye>> bell_;
 
   std::mutex users_mutex_;                // held by the thread while it calls them

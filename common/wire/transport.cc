@@ -147,6 +147,8 @@ void Socket::limit_frames(std::size_t bytes_max) {
   set_option<std::int64_t>(raw_, ZMQ_MAXMSGSIZE, static_cast<std::int64_t>(bytes_max));
 }
 
+void Socket::limit_received(int messages_max) { set_option<int>(raw_, ZMQ_RCVHWM, messages_max); }
+
 void Socket::only_while_connected() { set_option<int>(raw_, ZMQ_IMMEDIATE, 1); }
 
 void Socket::linger(std::chrono::milliseconds time) {

@@ -81,6 +81,8 @@ class Socket {
   /// The longest frame that comes in; limits::kFrameBytesMax unless set. Before bind or connect.
   void limit_frames(std::size_t bytes_max);
 
+  /// How many messages that came in wait; the high-water mark unless set. Before bind or connect.
+  void limit_received(int messages_max);
   /// Nothing is queued for a peer that is not there: send then says kWouldBlock. Before connect.
   void only_while_connected();
 

@@ -144,8 +144,20 @@ TEST_CASE("OneThatGoesLeavesTheOthersConnected") {
   CHECK(second->flush(seconds(20)).has_value());
 }
 
+TEST_CASE("OneThatFollowsOnAnotherOfTheSameProducerGetsTheAnswers") {
+  TakingSidecar sidecar;
+  auto first = sidecar.publisher(0);
+  REQUIRE(first->wait_registered(seconds(20)).has_value());
+  const auto second = sidecar.publisher(0);
+  REQUIRE(second->wait_registered(seconds(20)).has_value());
+  first.reset();
+  REQUIRE(second->publish(made(1)).has_value());
+  CHECK(second->flush(seconds(20)).has_value());
+}
+
 TEST_CASE("BatchesThatFindNoRoomWaitTheirTurnAndAllArrive") {
-  constexpr std::size_t kPublishers = 3 * limits::kDataHighWaterMessages;
+  constexpr std::size_t kPublishers = 4 * limits::kDataHighWaterMessages;
+  const std::string large = std::string("\xc5\x7f\xff", 3) + std::string(0x7fff, 'x');  // bin
   TakingSidecar sidecar;
   std::vector<std::unique_ptr<Publisher>> publishers;
   for (std::size_t i = 0; i < kPublishers; ++i) publishers.push_back(sidecar.publisher(i));
@@ -153,9 +165,10 @@ TEST_CASE("BatchesThatFindNoRoomWaitTheirTurnAndAllArrive") {
     REQUIRE(publisher->wait_registered(seconds(20)).has_value());
   sidecar.read(false);
   for (int round = 0; round < 3; ++round) {
-    for (const auto& publisher : publishers) REQUIRE(publisher->publish(made(round)).has_value());
+    Event event = made(round);
+    event.data = large;
+    for (const auto& publisher : publishers) REQUIRE(publisher->publish(event).has_value());
   }
-  CHECK(sidecar.events() < kPublishers);
   sidecar.read(true);
   for (const auto& publisher : publishers) REQUIRE(publisher->flush(seconds(20)).has_value());
   CHECK(sidecar.events() == 3 * kPublishers);
