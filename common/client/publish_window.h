@@ -86,9 +86,9 @@ class PublishWindow {
   /// The next batch to send now, if any; call `sent` once the socket took it.
   [[nodiscard]] std::shared_ptr<const std::string> next_to_send(MonoTime now);
   void sent(MonoTime now);
-  /// When something is due at the latest, if no message comes before; the first of them without
-  /// batches.
+  /// When a request is due, if no message comes before.
   [[nodiscard]] MonoTime next_request_due() const;
+  /// When anything is, batches to send again included.
   [[nodiscard]] MonoTime next_due() const;
   /// What to say when it ends in order.
   [[nodiscard]] std::optional<Goodbye> goodbye() const;

@@ -17,7 +17,7 @@ Result<void> FileSpace::ensure(std::uint64_t needed, std::uint64_t used,
   const std::uint64_t wanted = needed + limits::kFileReserveBytes;
   if (headroom_now() >= wanted) return {};
   // Asked only now: a file whose times were looked at has its inode written by the next commit,
-  // which then takes a third longer.
+  // which then takes a seventh longer.
   struct stat status {};
   if (::fstat(descriptor_, &status) != 0) return fail_errno("cannot stat the log's file", errno);
   size_ = static_cast<std::uint64_t>(status.st_size);
