@@ -153,6 +153,9 @@ void listen(const Options& options) {
       const auto reply = must(decode_reply(frames->front().view()));
       subscription.on_reply(reply, frames->size() > 1 ? std::move(frames->at(1)) : Message(), now);
     }
+    for (const auto& [envelope, request] : subscription.take_requests(now, next_request)) {
+      static_cast<void>(dealer.send(Message(std::string_view(encode(envelope, request)))));
+    }
     while (const auto delivery = subscription.next_delivery()) {
       const auto* events = std::get_if<Subscription::Events>(&*delivery);
       FOREBAY_INVARIANT(events != nullptr);  // no gap, no divergence
@@ -165,9 +168,6 @@ void listen(const Options& options) {
         bytes += encoded->size();
         if (options.latency) latencies.on_event(*encoded, events->batch.shared(), arrived);
       }
-    }
-    for (const auto& [envelope, request] : subscription.take_requests(now, next_request)) {
-      static_cast<void>(dealer.send(Message(std::string_view(encode(envelope, request)))));
     }
     if (!ready && subscription.state() == Subscription::State::kLive) {
       ready = true;

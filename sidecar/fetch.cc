@@ -48,6 +48,7 @@ struct Gathering {
       }
     }
     if (!first && bytes.size() + stored.bytes.size() > bytes_max) return false;
+    if (!first) bytes.reserve(bytes_max);  // once, in place of growing through copies
     bytes.append(stored.bytes);
     next = header.next();
     return request.to.value == 0 || next < request.to;

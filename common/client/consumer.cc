@@ -192,13 +192,13 @@ Result<void> Consumer::round(Poller& poller) {
   poller.wait(time_to_next());
   for (Command& command : commands_.take()) command();
   if (control_) answer_operators();
-  for (const auto& link : links_) receive(*link);
-
+  for (const auto& link : links_) {
+    receive(*link);
+    send_requests(*link);  // the sidecar reads the next range while this one is applied
+  }
   // Everything that is there goes into one transaction: load makes larger groups by itself.
   const auto applied = live_->apply(limits::kApplyGroupBytesMax);
   if (!applied) return fail(applied.error());
-  // Before the commit, so that the sidecar reads the next range while this one is being synced.
-  for (const auto& link : links_) send_requests(*link);
   const auto committed = live_->commit();
   if (!committed) return fail(committed.error());
   if (build_) {

@@ -52,13 +52,14 @@ void Subscription::diverge(std::string reason) {
   transition(State::kDiverged, reason);
   live_buffer_.clear();
   live_buffer_bytes_ = 0;
-  fetch_id_ = 0;
+  forget_fetches();
   deliveries_.push_back(Divergence{std::move(reason)});
 }
 
 // deliveries
 
 std::optional<Subscription::Delivery> Subscription::next_delivery() {
+  while (deliveries_.empty() && !fetched_.empty()) static_cast<void>(open_fetched());
   if (deliveries_.empty()) return std::nullopt;
   Delivery delivery = std::move(deliveries_.front());
   deliveries_.pop_front();
@@ -190,7 +191,7 @@ void Subscription::on_boot(const BootId& boot) {
   boot_ = boot;
   registered_ = consumer_.empty();
   request_due_ = not_before_ = MonoTime{};
-  fetch_id_ = 0;
+  forget_fetches();
   log_incarnation_ = Incarnation{};  // until this boot names it
   log_head_ = Sequence{};
   // What waits here is of the run before; the log tells what became of it.
@@ -254,25 +255,25 @@ std::vector<std::pair<Envelope, Request>> Subscription::take_requests(MonoTime n
   }
   if (!has_cursor_ || uncommitted_start_ || state_ == State::kDiverged || !deliveries_.empty())
     return due;
-  const bool behind = state_ == State::kFetch || state_ == State::kGap;
-  const bool overdue =
-      !beacon_due_ || now > *beacon_due_;  // poll: a beacon overdue may hide a moved head
-  if ((!behind && !overdue) || (fetch_id_ != 0 && now < request_due_)) return due;
-  if (!behind && now < request_due_) return due;
+  if (fetched_.size() > 1 || (fetch_id_ != 0 && now < request_due_)) return due;
+  // A poll otherwise: a beacon overdue may hide a moved head.
+  const bool overdue = !beacon_due_ || now > *beacon_due_;
+  if (!behind() && (!overdue || now < request_due_)) return due;
   fetch_id_ = next_id++;
   request_due_ = now + limits::kFetchTimeout;
-  due.emplace_back(
-      Envelope{fetch_id_, {}},
-      Fetch{stream_, cursor_.incarnation, cursor_.sequence + 1, {}, 0, cursor_.checksum});
+  // What waits to be opened ends on a checksum not yet known; the chain is checked then.
+  const std::uint64_t checksum = fetched_.empty() ? cursor_.checksum : 0;
+  due.emplace_back(Envelope{fetch_id_, {}},
+                   Fetch{stream_, cursor_.incarnation, fetch_from(), {}, 0, checksum});
   return due;
 }
 
 MonoTime Subscription::next_due() const {
-  if (!deliveries_.empty()) return MonoTime{};  // a group was full before they were taken
+  if (!deliveries_.empty() || !fetched_.empty())
+    return MonoTime{};  // a group was full before they were taken
   if (state_ == State::kDiverged && registered_) return MonoTime::max();
-  const bool behind = state_ == State::kFetch || state_ == State::kGap;
   if (!registered_ || fetch_id_ != 0) return std::max(request_due_, not_before_);
-  if (!behind) return std::max({request_due_, not_before_, beacon_due_.value_or(request_due_)});
+  if (!behind()) return std::max({request_due_, not_before_, beacon_due_.value_or(request_due_)});
   return uncommitted_start_ ? MonoTime::max() : not_before_;
 }
 
@@ -283,7 +284,19 @@ void Subscription::on_reply(const ReplyMessage& reply, Message batches, MonoTime
   if (!to_registration && !to_fetch) return;  // overtaken
   on_boot(reply.envelope.boot);
   if (to_fetch && fetch_id_ == 0) return;  // the sidecar restarted since it was asked
-  if (to_fetch) fetch_id_ = 0;
+  if (to_fetch) {
+    fetch_id_ = 0;
+    const auto* found = std::get_if<Batches>(&reply.body);
+    if (found != nullptr && found->more && found->incarnation == cursor_.incarnation &&
+        found->next > fetch_from() && behind()) {
+      undelivered_bytes_ += batches.size();
+      fetched_.push_back({*found, std::make_shared<const Message>(std::move(batches)), now});
+      return;
+    }
+    while (!fetched_.empty()) {
+      if (!open_fetched()) return;  // this reply does not follow on what there is
+    }
+  }
   if (const auto* error = std::get_if<ErrorReply>(&reply.body)) return on(*error, now);
   if (to_registration) {
     if (const auto* subscribed = std::get_if<Subscribed>(&reply.body)) on(*subscribed, now);
@@ -334,11 +347,34 @@ void Subscription::on(const Batches& reply, std::shared_ptr<const Message> batch
   // Taken as complete only if it is: what it says it holds must have been in it.
   const bool complete = reply.next <= cursor_.sequence + 1;
   if (!complete || reply.more || cursor_.sequence < reply.head) return fetch_on(before, now);
-  if (state_ == State::kFetch || state_ == State::kGap)
-    transition(State::kJoin, "the fetch reached the head");
+  if (behind()) transition(State::kJoin, "the fetch reached the head");
   drain_live_buffer();
   // It polled because beacons are overdue: not again at once.
   request_due_ = now + limits::kPollInterval;
+}
+
+bool Subscription::behind() const { return state_ == State::kFetch || state_ == State::kGap; }
+
+Sequence Subscription::fetch_from() const {
+  return fetched_.empty() ? cursor_.sequence + 1 : fetched_.back().reply.next;
+}
+
+/// The first reply that waits. False if it did not bring all that it said: what was asked for after
+/// it would leave a hole, and is asked for again.
+bool Subscription::open_fetched() {
+  const Fetched first = std::move(fetched_.front());
+  fetched_.pop_front();
+  undelivered_bytes_ -= first.batches->size();
+  on(first.reply, first.batches, first.arrived);
+  if (cursor_.sequence + 1 == first.reply.next) return true;
+  forget_fetches();
+  return false;
+}
+
+void Subscription::forget_fetches() {
+  for (const Fetched& each : fetched_) undelivered_bytes_ -= each.batches->size();
+  fetched_.clear();
+  fetch_id_ = 0;
 }
 
 /// Delivers the batches of a fetch reply. One that broke on its way ends early: what was sound is

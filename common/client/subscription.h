@@ -86,8 +86,8 @@ class Subscription {
 
   // output
   [[nodiscard]] std::optional<Delivery> next_delivery();
-  /// Requests that are due; `next_id` is counted up for each. It asks for more only when all is
-  /// delivered.
+  /// Requests that are due; `next_id` is counted up for each. While all but one fetch reply is
+  /// delivered it asks for the next: taken before next_delivery(), that one is on its way meanwhile.
   [[nodiscard]] std::vector<std::pair<Envelope, Request>> take_requests(MonoTime now,
                                                                         std::uint64_t& next_id);
   [[nodiscard]] MonoTime next_due() const;
@@ -125,6 +125,10 @@ class Subscription {
   void hear_head(Sequence head, MonoTime now);
   void hear_log(const Incarnation& incarnation, Sequence head);
   void drain_live_buffer();
+  [[nodiscard]] bool behind() const;
+  [[nodiscard]] Sequence fetch_from() const;
+  [[nodiscard]] bool open_fetched();
+  void forget_fetches();
   void take_fetched(const std::shared_ptr<const Message>& batches);
   void fetch_on(Sequence before, MonoTime now);
 
@@ -149,6 +153,12 @@ class Subscription {
     std::shared_ptr<const Message> owner;
     BatchView batch;
   };
+  struct Fetched {
+    Batches reply;
+    std::shared_ptr<const Message> batches;
+    MonoTime arrived;
+  };
+  std::deque<Fetched> fetched_;       // replies with more after them, not yet opened: at most two
   std::deque<Buffered> live_buffer_;  // broadcasts ahead of a fetch that is under way
   std::size_t live_buffer_bytes_ = 0;
 

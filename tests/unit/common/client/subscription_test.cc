@@ -67,14 +67,47 @@ TEST_CASE("AFetchThatReachesTheHeadJoinsAndABeaconOrBroadcastConfirms") {
   CHECK(f.state() == State::kLive);
 }
 
-TEST_CASE("ItAsksForMoreOnlyWhenEverythingIsTaken") {
+TEST_CASE("TheNextRangeIsAskedForWhileOneWaitsToBeTakenAndNoThird") {
+  Fixture f;
+  f.subscribed(8);
+  REQUIRE(f.fetch());
+  f.batches(0, 1, 4);
+  CHECK(f.subscription.undelivered_bytes() == f.log.batch(0).size());
+  const auto ahead = f.fetch();
+  REQUIRE(ahead);
+  CHECK(ahead->from == Sequence{3});
+  CHECK(ahead->checksum == 0);
+  f.batches(1, 2, 4);
+  CHECK(f.requests().empty());
+  CHECK(f.taken() == "1 2 3 4 ");
+  CHECK(f.subscription.undelivered_bytes() == 0);
+  const auto next = f.fetch();
+  REQUIRE(next);
+  CHECK(next->from == Sequence{5});
+  CHECK(next->checksum == f.log.checksum(1));
+}
+
+TEST_CASE("TheLastRangeThatWasAskedForAheadFollowsOnWhatWaits") {
   Fixture f;
   f.subscribed(4);
   REQUIRE(f.fetch());
   f.batches(0, 1, 2);
-  CHECK(f.requests().empty());
-  f.taken();
-  CHECK(f.fetch()->from == Sequence{3});
+  REQUIRE(f.fetch());
+  SECTION("batches") {
+    f.batches(1, 2, 2);
+    CHECK(f.taken() == "1 2 3 4 ");
+    CHECK(f.state() == State::kJoin);
+  }
+  SECTION("damage") {
+    f.reply(Corrupt{"a", kIncarnation, {3}, 2});
+    CHECK(f.taken() == "1 2 -3+2:corrupt ");
+  }
+  SECTION("of another log") {
+    FakeLog other("other");
+    other.batch(1);
+    f.reply(Batches{"a", kIncarnation, {5}, false, {4}, {1}}, other.batch(1));
+    CHECK(f.taken() == "1 2 diverged ");
+  }
 }
 
 TEST_CASE("WhatIsBroadcastDuringTheFetchConnectsAfterIt") {
@@ -214,11 +247,38 @@ TEST_CASE("OfAGarbledReplyTheSoundPartIsTakenAndTheRestAskedForAgain") {
   CHECK(f.fetch()->from == Sequence{3});
 }
 
+TEST_CASE("WhatWasAskedForAfterAGarbledReplyIsNoGap") {
+  Fixture f;
+  f.subscribed(8);
+  REQUIRE(f.fetch());
+  std::string bytes = f.log.range(0, 2);
+  bytes.back() = static_cast<char>(bytes.back() ^ 4);
+  f.reply(Batches{"a", kIncarnation, {5}, true, {8}, {1}}, bytes);
+  REQUIRE(f.fetch()->from == Sequence{5});
+  SECTION("it comes first") {
+    SECTION("damage") { f.reply(Corrupt{"a", kIncarnation, {5}, 2}); }
+    SECTION("more") { f.batches(2, 3, 4); }
+    SECTION("the last") { f.batches(2, 4, 4); }
+    CHECK(f.taken() == "1 2 ");
+  }
+  SECTION("it comes late") {
+    CHECK(f.taken() == "1 2 ");
+    f.batches(2, 4, 4);
+    CHECK(f.taken().empty());
+  }
+  CHECK(f.state() == State::kFetch);
+  CHECK(f.subscription.undelivered_bytes() == 0);
+  CHECK(f.fetch()->from == Sequence{3});
+}
+
 TEST_CASE("AReplyThatBringsNothingOnIsNotAskedForWithoutPause") {
   Fixture f;
   f.subscribed(4);
   REQUIRE(f.fetch());
   SECTION("empty") { f.reply(Batches{"a", kIncarnation, {5}, false, {4}, {1}}, ""); }
+  SECTION("empty, with more after it") {
+    f.reply(Batches{"a", kIncarnation, {1}, true, {4}, {1}}, "");
+  }
   SECTION("a hole before it") {
     f.reply(Batches{"a", kIncarnation, {5}, false, {4}, {1}}, f.log.batch(1));
   }
