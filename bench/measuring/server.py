@@ -49,6 +49,10 @@ def undisturbed(function):
     return call
 
 
+class Late(RuntimeError):
+    """Nothing within DEADLINE_SECONDS."""
+
+
 class Role:
     """A program under way; each line it prints is a JSON object. `watch` raises if what it depends on has failed."""
 
@@ -74,7 +78,7 @@ class Role:
                 self._unread += read
             self._watch()
             if time.monotonic() > deadline:
-                raise RuntimeError(f"{self._name}: nothing within {DEADLINE_SECONDS} s")
+                raise Late(f"{self._name}: nothing within {DEADLINE_SECONDS} s")
         line, self._unread = self._unread.split(b"\n", 1)
         return json.loads(line)
 

@@ -116,6 +116,12 @@ void Subscription::on_broadcast(Message body, MonoTime now) {
   }
   if (!has_cursor_ || state_ == State::kDiverged) return;
   auto owner = std::make_shared<const Message>(std::move(body));
+  const auto header = parse_batch_header(owner->view());
+  if (header && behind() && header->origin.incarnation == cursor_.incarnation &&
+      header->last() > cursor_.sequence) {
+    hear_head(header->last(), now);
+    return buffer(std::move(owner), *header);
+  }
   const auto batch = BatchView::parse(owner->view());
   if (!batch) {
     // The log holds it: the hole that it leaves is refilled.
@@ -124,6 +130,17 @@ void Subscription::on_broadcast(Message body, MonoTime now) {
   }
   on_batch(owner, *batch, true);
   hear_head(batch->header().last(), now);
+}
+
+/// Unopened: whoever is far behind drops most of it again. The newest is kept, since it is what the
+/// fetch that reaches the head connects to.
+void Subscription::buffer(std::shared_ptr<const Message> owner, const BatchHeader& header) {
+  live_buffer_bytes_ += owner->size();
+  live_buffer_.push_back({std::move(owner), header});
+  while (live_buffer_bytes_ > limits::kLiveBufferBytesMax) {
+    live_buffer_bytes_ -= live_buffer_.front().owner->size();
+    live_buffer_.pop_front();
+  }
 }
 
 void Subscription::on_batch(std::shared_ptr<const Message> owner, const BatchView& batch,
@@ -146,22 +163,8 @@ void Subscription::on_batch(std::shared_ptr<const Message> owner, const BatchVie
   if (header.first() > wanted) {
     if (!live)
       return;  // a fetch reply never leaves a hole: it is parsed in order from what was asked for
-    if (live_buffer_bytes_ + owner->size() <= limits::kLiveBufferBytesMax) {
-      live_buffer_.push_back({owner, batch});
-      live_buffer_bytes_ += owner->size();
-    }
-    if (state_ == State::kLive || state_ == State::kJoin) {
-      transition(State::kGap, "a hole before " + std::to_string(header.first().value));
-    }
-    return;
-  }
-  // A live batch is trusted to continue this log only when a fetch with this boot of the sidecar
-  // has shown that.
-  if (live && state_ != State::kLive && state_ != State::kJoin) {
-    if (live_buffer_bytes_ + owner->size() <= limits::kLiveBufferBytesMax) {
-      live_buffer_.push_back({owner, batch});
-      live_buffer_bytes_ += owner->size();
-    }
+    buffer(std::move(owner), header);
+    if (!behind()) transition(State::kGap, "a hole before " + std::to_string(header.first().value));
     return;
   }
   const std::uint64_t before =
@@ -181,7 +184,17 @@ void Subscription::drain_live_buffer() {
   live_buffer_bytes_ = 0;
   for (Buffered& entry : buffered) {
     if (state_ == State::kDiverged) return;
-    on_batch(std::move(entry.owner), entry.batch, true);
+    if (entry.header.last() < cursor_.sequence) continue;
+    if (behind()) {  // behind a hole in what is here
+      buffer(std::move(entry.owner), entry.header);
+      continue;
+    }
+    const auto batch = BatchView::parse(entry.owner->view());
+    if (batch) {
+      on_batch(std::move(entry.owner), *batch, true);
+    } else {
+      spdlog::warn("subscription to {}: {}", stream_, batch.error().message);
+    }
   }
 }
 

@@ -118,6 +118,7 @@ class Subscription {
   void transition(State next, std::string_view why);
   void diverge(std::string reason);
   void on_batch(std::shared_ptr<const Message> owner, const BatchView& batch, bool live);
+  void buffer(std::shared_ptr<const Message> owner, const BatchHeader& header);
   void on_beacon(const Beacon& beacon, MonoTime now);
   void on_boot(const BootId& boot);
   void deliver(std::shared_ptr<const Message> owner, const BatchView& batch);
@@ -151,7 +152,7 @@ class Subscription {
   std::size_t undelivered_bytes_ = 0;
   struct Buffered {
     std::shared_ptr<const Message> owner;
-    BatchView batch;
+    BatchHeader header;
   };
   struct Fetched {
     Batches reply;

@@ -122,6 +122,38 @@ TEST_CASE("WhatIsBroadcastDuringTheFetchConnectsAfterIt") {
   CHECK(f.state() == State::kLive);
 }
 
+TEST_CASE("OfMuchThatIsBroadcastDuringTheFetchTheNewestIsKept") {
+  Fixture f;
+  f.log = FakeLog(std::string(4000, 'x'));
+  std::size_t head = 1, bytes = 0;
+  f.subscribed(2);
+  REQUIRE(f.fetch());
+  for (; bytes < 2 * limits::kLiveBufferBytesMax; ++head) {
+    bytes += f.log.batch(head).size();
+    f.broadcast(f.log.batch(head));
+  }
+  f.batches(0, head - 9, head - 9);
+  CHECK(f.state() == State::kLive);
+  CHECK(f.subscription.cursor().sequence == Sequence{2 * head});
+}
+
+TEST_CASE("AGarbledBroadcastDuringTheFetchIsAHoleOnceItIsOpened") {
+  Fixture f;
+  f.subscribed(2);
+  REQUIRE(f.fetch());
+  std::string body = f.log.batch(1);
+  body.back() = static_cast<char>(body.back() ^ 1);
+  f.broadcast(body);
+  f.broadcast(f.log.batch(2));
+  f.batches(0, 1, 1);
+  CHECK(f.taken() == "1 2 ");
+  CHECK(f.state() == State::kGap);
+  CHECK(f.fetch()->from == Sequence{3});
+  f.batches(1, 2, 2);
+  CHECK(f.taken() == "3 4 5 6 ");
+  CHECK(f.state() == State::kLive);
+}
+
 TEST_CASE("ABatchAheadOfTheCursorOpensAGapThatAFetchCloses") {
   Fixture f;
   f.go_live(1);
