@@ -115,9 +115,10 @@ def goals_table(goals):
         if goal["measured"] is not None:
             least, most = goal["spread"]
             measured = [report.short(goal["measured"]), f"{report.short(least)} to {report.short(most)}"]
-        state = {"explained": f"not met: {goal['explained']}", "NOT MET": "**not met**"}
+        state = {"explained": "**not met**, explained below", "NOT MET": "**not met**"}
         lines.append(row([goal["name"], wanted, *measured, state.get(report.state(goal), report.state(goal))]))
-    return [*lines, ""]
+    why = [f"- **{goal['name']}** {goal['explained']}" for goal in goals if report.state(goal) == "explained"]
+    return [*lines, "", *(["What holds those that are not met:", "", *why, ""] if why else [])]
 
 
 def text(found):

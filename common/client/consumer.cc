@@ -204,7 +204,8 @@ Result<void> Consumer::round(Poller& poller) {
   if (build_) {
     if (auto advanced = advance_build(); !advanced) return advanced;
   }
-  for (const auto& link : links_) send_requests(*link);
+  // What is due now is asked for in the next round, after what has come meanwhile is read: a reply
+  // that lies there is not late.
   const MonoTime now = clock_.mono();
   report_cursors(now);
   publish_status(now);

@@ -10,6 +10,16 @@ namespace forebay {
 
 using std::chrono::milliseconds;
 
+namespace {
+
+/// Of what is kept: a small message keeps the piece alive that libzmq received it in.
+std::size_t cost_of(const Message& message) {
+  constexpr std::size_t kPieceBytes = 8192;
+  return message.size() + kPieceBytes;
+}
+
+}  // namespace
+
 std::string_view to_string(Subscription::State state) {
   switch (state) {
     case Subscription::State::kFetch:
@@ -135,10 +145,10 @@ void Subscription::on_broadcast(Message body, MonoTime now) {
 /// Unopened: whoever is far behind drops most of it again. The newest is kept, since it is what the
 /// fetch that reaches the head connects to.
 void Subscription::buffer(std::shared_ptr<const Message> owner, const BatchHeader& header) {
-  live_buffer_bytes_ += owner->size();
+  live_buffer_bytes_ += cost_of(*owner);
   live_buffer_.push_back({std::move(owner), header});
   while (live_buffer_bytes_ > limits::kLiveBufferBytesMax) {
-    live_buffer_bytes_ -= live_buffer_.front().owner->size();
+    live_buffer_bytes_ -= cost_of(*live_buffer_.front().owner);
     live_buffer_.pop_front();
   }
 }
@@ -285,7 +295,7 @@ MonoTime Subscription::next_due() const {
   if (!deliveries_.empty() || !fetched_.empty())
     return MonoTime{};  // a group was full before they were taken
   if (state_ == State::kDiverged && registered_) return MonoTime::max();
-  if (!registered_ || fetch_id_ != 0) return std::max(request_due_, not_before_);
+  if (!registered_ || (fetch_id_ != 0 && behind())) return std::max(request_due_, not_before_);
   if (!behind()) return std::max({request_due_, not_before_, beacon_due_.value_or(request_due_)});
   return uncommitted_start_ ? MonoTime::max() : not_before_;
 }
@@ -302,7 +312,6 @@ void Subscription::on_reply(const ReplyMessage& reply, Message batches, MonoTime
     const auto* found = std::get_if<Batches>(&reply.body);
     if (found != nullptr && found->more && found->incarnation == cursor_.incarnation &&
         found->next > fetch_from() && behind()) {
-      undelivered_bytes_ += batches.size();
       fetched_.push_back({*found, std::make_shared<const Message>(std::move(batches)), now});
       return;
     }
@@ -377,7 +386,6 @@ Sequence Subscription::fetch_from() const {
 bool Subscription::open_fetched() {
   const Fetched first = std::move(fetched_.front());
   fetched_.pop_front();
-  undelivered_bytes_ -= first.batches->size();
   on(first.reply, first.batches, first.arrived);
   if (cursor_.sequence + 1 == first.reply.next) return true;
   forget_fetches();
@@ -385,7 +393,6 @@ bool Subscription::open_fetched() {
 }
 
 void Subscription::forget_fetches() {
-  for (const Fetched& each : fetched_) undelivered_bytes_ -= each.batches->size();
   fetched_.clear();
   fetch_id_ = 0;
 }

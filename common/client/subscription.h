@@ -102,7 +102,7 @@ class Subscription {
   [[nodiscard]] Sequence head() const { return head_; }
   /// When a head was last heard of: whoever has come to head() had everything at that time.
   [[nodiscard]] std::optional<MonoTime> heard() const { return heard_; }
-  /// Bytes of batches that wait to be delivered.
+  /// Bytes of batches that wait to be delivered, beside those of replies not yet opened.
   [[nodiscard]] std::size_t undelivered_bytes() const { return undelivered_bytes_; }
   /// When the next beacon is overdue; nullopt: none was heard since the start.
   [[nodiscard]] std::optional<MonoTime> beacon_due() const { return beacon_due_; }

@@ -72,19 +72,46 @@ TEST_CASE("TheNextRangeIsAskedForWhileOneWaitsToBeTakenAndNoThird") {
   f.subscribed(8);
   REQUIRE(f.fetch());
   f.batches(0, 1, 4);
-  CHECK(f.subscription.undelivered_bytes() == f.log.batch(0).size());
   const auto ahead = f.fetch();
   REQUIRE(ahead);
   CHECK(ahead->from == Sequence{3});
   CHECK(ahead->checksum == 0);
   f.batches(1, 2, 4);
   CHECK(f.requests().empty());
+  CHECK(f.subscription.next_due() <= f.now);
   CHECK(f.taken() == "1 2 3 4 ");
-  CHECK(f.subscription.undelivered_bytes() == 0);
   const auto next = f.fetch();
   REQUIRE(next);
   CHECK(next->from == Sequence{5});
   CHECK(next->checksum == f.log.checksum(1));
+}
+
+TEST_CASE("AnAheadRequestThatGetsLostIsRepeatedForTheSameRange") {
+  Fixture f;
+  f.subscribed(8);
+  REQUIRE(f.fetch());
+  f.batches(0, 1, 4);
+  REQUIRE(f.fetch()->from == Sequence{3});
+  f.now += limits::kFetchTimeout;
+  CHECK(f.fetch()->from == Sequence{3});
+}
+
+TEST_CASE("AReplyThatWaitsIsForgottenWithTheLogThatItIsOf") {
+  Fixture f;
+  f.subscribed(8);
+  REQUIRE(f.fetch());
+  f.batches(0, 1, 4);
+  REQUIRE(f.fetch());
+  SECTION("a new boot") {
+    f.beacon(4, kNextBoot);
+    CHECK(f.taken().empty());
+    f.subscribed(8, kNextBoot);
+    CHECK(f.fetch()->from == Sequence{1});
+  }
+  SECTION("another incarnation") {
+    f.beacon(4, kBoot, kOther);
+    CHECK(f.taken() == "diverged ");
+  }
 }
 
 TEST_CASE("TheLastRangeThatWasAskedForAheadFollowsOnWhatWaits") {
@@ -101,6 +128,21 @@ TEST_CASE("TheLastRangeThatWasAskedForAheadFollowsOnWhatWaits") {
   SECTION("damage") {
     f.reply(Corrupt{"a", kIncarnation, {3}, 2});
     CHECK(f.taken() == "1 2 -3+2:corrupt ");
+  }
+  SECTION("what was trimmed") {
+    f.reply(Trimmed{"a", kIncarnation, {5}, {8}});
+    CHECK(f.taken() == "1 2 -3+2:trimmed ");
+  }
+  SECTION("an error") {
+    f.reply(ErrorReply{ErrorCode::kUnavailable, "busy"});
+    CHECK(f.taken() == "1 2 ");
+    CHECK(f.requests().empty());
+    f.now += limits::kPollInterval;
+    CHECK(f.fetch()->from == Sequence{3});
+  }
+  SECTION("a log rolled back") {
+    f.reply(Diverged{"a", kIncarnation, {2}, "it was rolled back"});
+    CHECK(f.taken() == "1 2 diverged ");
   }
   SECTION("of another log") {
     FakeLog other("other");
@@ -225,6 +267,18 @@ TEST_CASE("AnOverdueBeaconIsPolledFor") {
     CHECK(f.state() == State::kGap);
     CHECK(f.fetch());
   }
+}
+
+TEST_CASE("APollWhoseReplyIsLostIsNotWaitedForOnceBeaconsAreBack") {
+  Fixture f;
+  f.go_live(1);
+  f.now += limits::kPollInterval + milliseconds(1);
+  REQUIRE(f.fetch());
+  f.beacon(1);
+  f.now += limits::kFetchTimeout;
+  f.beacon(1);
+  CHECK(f.requests().empty());
+  CHECK(f.subscription.next_due() > f.now);
 }
 
 TEST_CASE("AFetchWhoseReplyIsLostIsRepeatedAndALateReplyIsNotTakenForTheNext") {
