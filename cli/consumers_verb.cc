@@ -1,13 +1,15 @@
-// forebay consumers list | reset
+// forebay consumers list | reset | forget
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "cli/node_client.h"
+#include "cli/reach.h"
 #include "cli/table.h"
 #include "cli/verb.h"
 #include "common/base/limits.h"
+#include "common/client/control_client.h"
 
 namespace forebay {
 namespace {
@@ -53,6 +55,24 @@ int list(const Globals& globals) {
   return exit_code;
 }
 
+struct ForgetOptions {
+  std::string consumer, stream;
+};
+
+int forget(const Globals& globals, const ForgetOptions& options) {
+  const auto topology = load(globals);
+  if (!topology) return exit_with(topology.error());
+  const auto endpoints = reach_stream(*topology, options.stream);
+  if (!endpoints) return exit_with(endpoints.error());
+  const auto client = ControlClient::connect(endpoints->control);
+  if (!client) return exit_with(client.error());
+  const auto answer =
+      (*client)->request(Forget{options.stream, options.consumer}, limits::kRequestTimeout);
+  if (!answer) return exit_with(answer.error());
+  notice(options.consumer + " no longer holds what it has yet to read of " + options.stream);
+  return kExitDone;
+}
+
 struct ResetOptions {
   std::string node, stream;
   bool adopt = false, rebuild = false;
@@ -85,7 +105,8 @@ int reset(const Globals& globals, const ResetOptions& options) {
 
 void add_consumers_verb(CLI::App& app, Globals& globals) {
   CLI::App* verb = add_verb(
-      app, globals, "consumers", "Shows consumers and their cursors; takes one out of DIVERGED",
+      app, globals, "consumers",
+      "Shows consumers and their cursors; takes one out of DIVERGED; forgets one",
       "  forebay consumers list\n  forebay consumers reset sourcing-1 inventory --rebuild\n");
   verb->require_subcommand(1);
   CLI::App* list_verb =
@@ -93,6 +114,15 @@ void add_consumers_verb(CLI::App& app, Globals& globals) {
                "  forebay consumers list --json\n");
   add_json_flag(*list_verb, globals);
   run_as(*list_verb, globals, [&globals] { return list(globals); });
+
+  CLI::App* forget_verb =
+      add_verb(*verb, globals, "forget",
+               "Forgets a consumer that is gone, so that retention no longer waits for it",
+               "  forebay consumers forget old-sourcing inventory\n");
+  auto forgotten = std::make_shared<ForgetOptions>();
+  forget_verb->add_option("CONSUMER", forgotten->consumer, "its name")->required();
+  forget_verb->add_option("STREAM", forgotten->stream, "what it read")->required();
+  run_as(*forget_verb, globals, [&globals, forgotten] { return forget(globals, *forgotten); });
 
   CLI::App* reset_verb =
       add_verb(*verb, globals, "reset", "Takes a stream of a consumer out of DIVERGED",

@@ -95,7 +95,11 @@ Json shown(const Topology& topology) {
     for (const Stream& stream : sidecar.streams) {
       Json entry = {{"name", stream.name}, {"retention", Json::object()}};
       if (stream.retention.age) entry["retention"]["age"] = duration(stream.retention.age);
-      if (stream.retention.bytes) entry["retention"]["bytes"] = *stream.retention.bytes;
+      if (stream.retention.bytes) {
+        entry["retention"]["bytes"] = *stream.retention.bytes;
+        entry["retention"]["discard"] =
+            stream.retention.discard == Retention::Discard::kNew ? "new" : "old";
+      }
       streams.push_back(entry);
     }
     Json entry = {{"name", sidecar.name}, {"host", sidecar.host}, {"streams", streams}};

@@ -66,5 +66,6 @@ void add_replay_verb(CLI::App& app, Globals& globals);
 void add_rebuild_verb(CLI::App& app, Globals& globals);
 void add_consumers_verb(CLI::App& app, Globals& globals);
 void add_bench_verb(CLI::App& app, Globals& globals);
+void add_verify_verb(CLI::App& app, Globals& globals);
 
 }  // namespace forebay

@@ -1,6 +1,7 @@
 #include "sidecar/commit.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace forebay {
 namespace {
@@ -8,8 +9,8 @@ namespace {
 /// One transaction's worth of work.
 class Round {
  public:
-  Round(Log& log, Log::Transaction& transaction, WallTime now)
-      : log_(log), transaction_(transaction), now_(now) {}
+  Round(Log& log, Holds& holds, Log::Transaction& transaction, WallTime now)
+      : log_(log), holds_(holds), transaction_(transaction), now_(now) {}
 
   Result<void> operator()(BatchWork& work) {
     auto producer = this->producer(work.origin.producer);
@@ -86,6 +87,7 @@ class Round {
     record.time = now_;
     const ConsumerKey key{request.stream, request.consumer};
     outcome_.subscribed.emplace_back(key, record);
+    holds_.set(work.stream, key.consumer, start);  // before anything is trimmed with this
     outcome_.answers.push_back(
         {work.peer,
          Subscribed{request.stream, stream.incarnation, start, stream.head(), stream.oldest},
@@ -93,8 +95,19 @@ class Round {
     return transaction_.put_consumer(key, record);
   }
 
+  Result<void> operator()(ForgetWork& work) {
+    std::erase_if(outcome_.subscribed, [&](const auto& each) { return each.first == work.key; });
+    outcome_.forgotten.push_back(work.key);
+    if (work.stream) holds_.forget(*work.stream, work.key.consumer);
+    outcome_.answers.push_back({work.peer, Forgotten{work.key.stream, work.key.consumer}, {}});
+    return transaction_.erase_consumer(work.key);
+  }
+
   Result<void> operator()(CursorWork& work) {
-    return transaction_.put_consumer(work.key, work.record);
+    // A report that was on its way while its consumer was forgotten does not bring it back.
+    const auto known = transaction_.has_consumer(work.key);
+    if (!known) return fail(known.error());
+    return *known ? transaction_.put_consumer(work.key, work.record) : Result<void>();
   }
 
   /// Puts the producers that changed, and fills in what is answered of them.
@@ -152,6 +165,7 @@ class Round {
   }
 
   Log& log_;
+  Holds& holds_;
   Log::Transaction& transaction_;
   WallTime now_;
   std::map<ProducerId, std::optional<ProducerRecord>> producers_;
@@ -171,12 +185,14 @@ Result<CommitOutcome> Committer::commit(std::vector<Work> work) {
   }
   if (auto space = log_.ensure_space(bytes); !space) {
     if (space.error().code != ErrorCode::kFull) return fail(space.error());
-    CommitOutcome outcome;
-    discard(work, space.error().message, outcome);
-    return outcome;
+    return commit_full(std::move(work), space.error().message);
   }
+  return commit_all(work);
+}
+
+Result<CommitOutcome> Committer::commit_all(std::vector<Work>& work) {
   Log::Transaction transaction = log_.begin();
-  Round round(log_, transaction, clock_.wall());
+  Round round(log_, holds_, transaction, clock_.wall());
   for (Work& item : work) {
     if (auto done = std::visit(round, item); !done) return fail(done.error());
   }
@@ -186,6 +202,19 @@ Result<CommitOutcome> Committer::commit(std::vector<Work> work) {
   if (!trimmed) return fail(trimmed.error());
   outcome->trimmed = std::move(*trimmed);
   if (auto committed = transaction.commit(); !committed) return fail(committed.error());
+  return outcome;
+}
+
+/// What forgets a consumer is done from the reserve, as trimming is: it may be what makes room.
+Result<CommitOutcome> Committer::commit_full(std::vector<Work> work, const std::string& message) {
+  const auto others = std::stable_partition(work.begin(), work.end(), [](const Work& item) {
+    return std::holds_alternative<ForgetWork>(item);
+  });
+  std::vector<Work> forgets(std::make_move_iterator(work.begin()), std::make_move_iterator(others));
+  work.erase(work.begin(), others);
+  Result<CommitOutcome> outcome;
+  if (!forgets.empty()) outcome = commit_all(forgets);
+  if (outcome) discard(work, message, *outcome);
   return outcome;
 }
 
@@ -199,6 +228,8 @@ void Committer::discard(const std::vector<Work>& work, const std::string& messag
       outcome.answers.push_back({registration->peer, full, {}});
     } else if (const auto* subscription = std::get_if<SubscribeWork>(&item)) {
       outcome.answers.push_back({subscription->peer, full, {}});
+    } else if (const auto* forget = std::get_if<ForgetWork>(&item)) {
+      outcome.answers.push_back({forget->peer, full, {}});
     }
   }
 }

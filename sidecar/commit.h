@@ -17,11 +17,11 @@ namespace forebay {
 class Committer {
  public:
   /// All outlive it.
-  Committer(Log& log, const Clock& clock, Trimmer& trimmer)
-      : log_(log), clock_(clock), trimmer_(trimmer) {}
+  Committer(Log& log, const Clock& clock, Holds& holds, Trimmer& trimmer)
+      : log_(log), clock_(clock), holds_(holds), trimmer_(trimmer) {}
 
   /// Commits `work` in order, and with it trims some of what is due. An outcome that is `full` did
-  /// nothing. An error is fatal: the process stops, and what was in the transaction is settled by
+  /// nothing but forget consumers. An error is fatal: the process stops, and what was in the transaction is settled by
   /// the chain after a restart.
   [[nodiscard]] Result<CommitOutcome> commit(std::vector<Work> work);
 
@@ -31,8 +31,13 @@ class Committer {
                       CommitOutcome& outcome);
 
  private:
+  [[nodiscard]] Result<CommitOutcome> commit_all(std::vector<Work>& work);
+  [[nodiscard]] Result<CommitOutcome> commit_full(std::vector<Work> work,
+                                                  const std::string& message);
+
   Log& log_;
   const Clock& clock_;
+  Holds& holds_;
   Trimmer& trimmer_;
 };
 

@@ -6,18 +6,27 @@
 
 namespace forebay {
 
-Consumers::Consumers(const Clock& clock, std::vector<std::string> streams,
+Consumers::Consumers(const Clock& clock, Holds& holds, std::vector<std::string> streams,
                      const std::vector<std::pair<ConsumerKey, ConsumerRecord>>& stored)
-    : clock_(clock), streams_(std::move(streams)) {
-  for (const auto& [key, record] : stored) consumers_[key].record = record;
+    : clock_(clock), holds_(holds), streams_(std::move(streams)) {
+  for (const auto& [key, record] : stored) {
+    consumers_[key].record = record;
+    if (const auto stream = index_of(key.stream)) holds_.set(*stream, key.consumer, record.cursor);
+  }
+}
+
+std::optional<StreamIndex> Consumers::index_of(const std::string& stream) const {
+  const auto found = std::find(streams_.begin(), streams_.end(), stream);
+  if (found == streams_.end()) return std::nullopt;
+  return StreamIndex{static_cast<std::size_t>(found - streams_.begin())};
 }
 
 void Consumers::on_subscribe(const Peer& peer, const Subscribe& request) {
   const auto refuse = [&](ErrorCode code, std::string message) {
     outgoing_.push_back({peer, ErrorReply{code, std::move(message)}, {}});
   };
-  const auto stream = std::find(streams_.begin(), streams_.end(), request.stream);
-  if (stream == streams_.end()) {
+  const auto stream = index_of(request.stream);
+  if (!stream) {
     return refuse(ErrorCode::kNotFound,
                   "no stream '" + request.stream.substr(0, 64) + "' in this sidecar");
   }
@@ -35,16 +44,13 @@ void Consumers::on_subscribe(const Peer& peer, const Subscribe& request) {
         "as many consumers as a sidecar keeps are known: take another name, or one that is");
   }
   const auto known = consumers_.find(key);
-  work_.push_back(
-      SubscribeWork{peer,
-                    {static_cast<std::size_t>(stream - streams_.begin())},
-                    request,
-                    known == consumers_.end() ? ConsumerRecord{} : known->second.record});
+  work_.push_back(SubscribeWork{
+      peer, *stream, request, known == consumers_.end() ? ConsumerRecord{} : known->second.record});
 }
 
 void Consumers::on_cursor(const CursorReport& report) {
   const auto found = consumers_.find({report.stream, report.consumer});
-  if (found == consumers_.end()) return;
+  if (found == consumers_.end() || found->second.forgetting) return;
   Consumer& consumer = found->second;
   const bool moved =
       consumer.record.cursor != report.sequence || consumer.record.lost != report.lost ||
@@ -56,10 +62,37 @@ void Consumers::on_cursor(const CursorReport& report) {
   consumer.record.time = clock_.wall();
   consumer.state = report.state;
   consumer.heard = clock_.mono();
-  if (moved) work_.push_back(CursorWork{found->first, consumer.record});
+  if (!moved) return;
+  if (const auto stream = index_of(report.stream))
+    holds_.set(*stream, report.consumer, report.sequence);
+  work_.emplace_back(CursorWork{found->first, consumer.record});
+}
+
+void Consumers::on_forget(const Peer& peer, const Forget& request) {
+  const auto refuse = [&](ErrorCode code, const std::string& message) {
+    outgoing_.push_back({peer, ErrorReply{code, message}, {}});
+  };
+  const auto found = consumers_.find({request.stream, request.consumer});
+  if (found == consumers_.end()) {
+    return refuse(ErrorCode::kNotFound, "no consumer '" + request.consumer.substr(0, 64) +
+                                            "' of stream '" + request.stream.substr(0, 64) +
+                                            "' is registered here");
+  }
+  const MonoTime heard = found->second.heard;
+  if (heard != MonoTime{} && clock_.mono() - heard < limits::kConsumerSilent) {
+    return refuse(ErrorCode::kUnavailable,
+                  request.consumer + " is there and reads " + request.stream +
+                      ": stop it first, or it goes on without being waited for");
+  }
+  found->second.forgetting = true;
+  work_.emplace_back(ForgetWork{peer, index_of(request.stream), found->first});
 }
 
 void Consumers::on_outcome(const CommitOutcome& outcome) {
+  if (outcome.full) {  // those that were to be forgotten with it are not
+    for (auto& [key, consumer] : consumers_) consumer.forgetting = false;
+  }
+  for (const ConsumerKey& key : outcome.forgotten) consumers_.erase(key);
   for (const auto& [key, record] : outcome.subscribed) {
     Consumer& consumer = consumers_[key];
     consumer.record = record;

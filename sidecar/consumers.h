@@ -3,24 +3,28 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "common/base/clock.h"
+#include "sidecar/holds.h"
 #include "sidecar/work.h"
 
 namespace forebay {
 
 class Consumers {
  public:
-  /// `clock` outlives it. `stored`: as found in the log.
-  Consumers(const Clock& clock, std::vector<std::string> streams,
+  /// `clock` and `holds` outlive it. `stored`: as found in the log.
+  Consumers(const Clock& clock, Holds& holds, std::vector<std::string> streams,
             const std::vector<std::pair<ConsumerKey, ConsumerRecord>>& stored);
 
   void on_subscribe(const Peer& peer, const Subscribe& request);
   /// A report of a consumer that is not registered is dropped; it registers again when it
   /// reconnects.
   void on_cursor(const CursorReport& report);
+  /// Refused while the consumer is there: it would go on without holding anything.
+  void on_forget(const Peer& peer, const Forget& request);
   void on_outcome(const CommitOutcome& outcome);
 
   [[nodiscard]] std::vector<Work> take_work() { return std::exchange(work_, {}); }
@@ -30,11 +34,15 @@ class Consumers {
     ConsumerRecord record;
     std::string state;  // as it last reported; empty: not since this sidecar started
     MonoTime heard{};
+    bool forgetting = false;  // its reports hold nothing any more
   };
   [[nodiscard]] const std::map<ConsumerKey, Consumer>& all() const { return consumers_; }
 
  private:
+  [[nodiscard]] std::optional<StreamIndex> index_of(const std::string& stream) const;
+
   const Clock& clock_;
+  Holds& holds_;
   std::vector<std::string> streams_;
   std::map<ConsumerKey, Consumer> consumers_;
   std::vector<Work> work_;

@@ -14,9 +14,9 @@ ProducerId random_producer_id() {
 
 }  // namespace
 
-Ingest::Ingest(const Clock& clock, std::vector<StreamInfo> streams,
+Ingest::Ingest(const Clock& clock, const Holds& holds, std::vector<StreamInfo> streams,
                const std::vector<std::pair<ProducerId, ProducerRecord>>& producers)
-    : clock_(clock), streams_(std::move(streams)) {
+    : clock_(clock), holds_(holds), streams_(std::move(streams)) {
   std::map<std::string, StreamIndex, std::less<>> by_name;
   for (std::size_t i = 0; i < streams_.size(); ++i) {
     by_incarnation_.emplace(streams_[i].incarnation, StreamIndex{i});
@@ -136,12 +136,18 @@ void Ingest::take(ProducerId id, Producer& producer, StreamIndex stream, const B
     acknowledge(id, producer, {});
   } else if (origin.last <= producer.ingested) {
     ++counters_.duplicates;  // its acknowledgement comes with its commit
+  } else if (origin.previous == producer.ingested && holds_.refusing(stream)) {
+    producer.resend_asked = true;  // what follows on this one is no reason to ask
+    count_refused(to_string(ErrorCode::kFull));
+    send(producer, Full{id, producer.epoch, producer.committed,
+                        "stream " + streams_[stream.value].name +
+                            " holds as much as it may, and a consumer has yet to read the oldest"});
   } else if (origin.previous == producer.ingested) {
     producer.ingested = origin.last;
     producer.resend_asked = false;
     ++counters_.batches;
     counters_.events += header.count;
-    work_.push_back(BatchWork{stream, origin, std::move(frame)});
+    work_.emplace_back(BatchWork{stream, origin, std::move(frame)});
   } else if (origin.previous > producer.ingested) {
     if (producer.resend_asked) return;
     producer.resend_asked = true;
@@ -211,8 +217,8 @@ void Ingest::on_register(const Peer& peer, const Register& request) {
   producer.resend_asked = false;
   producer.route = peer.route;
   producer.heard = clock_.mono();
-  work_.push_back(RegisterWork{peer, index, id, producer.epoch, producer.instance, producer.name,
-                               producer.fingerprint});
+  work_.emplace_back(RegisterWork{peer, index, id, producer.epoch, producer.instance, producer.name,
+                                  producer.fingerprint});
 }
 
 void Ingest::on_keepalive(const Peer& peer, const Keepalive& request) {
@@ -239,7 +245,7 @@ void Ingest::on_goodbye(const Goodbye& request) {
   if (producer == nullptr) return;
   producer->departed = true;
   producer->route.clear();
-  work_.push_back(DepartWork{request.producer});
+  work_.emplace_back(DepartWork{request.producer});
   if (!producer->name.empty()) return;
   --anonymous_;
   by_key_.erase(producer->key);
@@ -254,7 +260,7 @@ void Ingest::forget_idlest_anonymous() {
     if (idlest == producers_.end() || producer.heard < idlest->second.heard) idlest = it;
   }
   if (idlest == producers_.end()) return;
-  work_.push_back(DepartWork{ProducerId{idlest->first}});
+  work_.emplace_back(DepartWork{ProducerId{idlest->first}});
   --anonymous_;
   by_key_.erase(idlest->second.key);
   producers_.erase(idlest);

@@ -18,6 +18,7 @@
 
 #include "common/base/clock.h"
 #include "common/wire/beacon.h"
+#include "sidecar/holds.h"
 #include "sidecar/work.h"
 
 namespace forebay {
@@ -38,8 +39,8 @@ class Ingest {
     Incarnation incarnation;
   };
 
-  /// `clock` outlives it. `producers`: as found in the log.
-  Ingest(const Clock& clock, std::vector<StreamInfo> streams,
+  /// `clock` and `holds` outlive it. `producers`: as found in the log.
+  Ingest(const Clock& clock, const Holds& holds, std::vector<StreamInfo> streams,
          const std::vector<std::pair<ProducerId, ProducerRecord>>& producers);
 
   // input
@@ -114,6 +115,7 @@ class Ingest {
   void forget_idlest_anonymous();
 
   const Clock& clock_;
+  const Holds& holds_;
   std::vector<StreamInfo> streams_;
   std::unordered_map<Incarnation, StreamIndex, RandomIdHash> by_incarnation_;
   std::unordered_map<std::uint64_t, Producer> producers_;

@@ -53,9 +53,10 @@ bool ClockTrust::trusted() {
   return false;
 }
 
-Trimmer::Trimmer(Log& log, const Clock& clock, std::vector<RetentionPolicy> policies)
+Trimmer::Trimmer(Log& log, const Clock& clock, Holds& holds, std::vector<RetentionPolicy> policies)
     : log_(log),
       clock_(clock),
+      holds_(holds),
       policies_(std::move(policies)),
       trust_(clock, log.clock(), latest_commit(log)) {}
 
@@ -85,20 +86,15 @@ Result<std::vector<TrimmedStream>> Trimmer::trim(Log::Transaction& transaction) 
   const bool look = due();
   if (look) next_look_ = clock_.mono() + limits::kTrimInterval;
   const bool by_age = look && !trust_.known().doubted;
-  const WallTime now = clock_.wall();
   std::size_t budget = std::max(limits::kTrimBatchesPerCommit, 2 * transaction.appended());
   more_ = false;
   for (std::size_t i = 0; i < policies_.size() && budget > 0; ++i) {
     const StreamIndex stream{(turn_ + i) % policies_.size()};
     const RetentionPolicy& policy = policies_[stream.value];
     const bool too_many = policy.bytes && transaction.stream(stream).bytes > *policy.bytes;
+    if (!too_many) holds_.refuse(stream, false);
     if (!too_many && !(policy.age && by_age)) continue;
-    const auto trimmed = transaction.trim(stream, budget, [&](const BatchHeader& header) {
-      // What this transaction put is seen by others before it goes.
-      if (header.next() > log_.stream(stream).next) return false;
-      const bool too_old = by_age && policy.age && header.place.commit_time < now - *policy.age;
-      return too_old || (policy.bytes && transaction.stream(stream).bytes > *policy.bytes);
-    });
+    const auto trimmed = trim(transaction, stream, budget, by_age);
     if (!trimmed) return fail(trimmed.error());
     if (*trimmed == 0) continue;
     changed.push_back({stream, transaction.stream(stream).oldest});
@@ -108,6 +104,45 @@ Result<std::vector<TrimmedStream>> Trimmer::trim(Log::Transaction& transaction) 
     turn_ = stream.value + 1;
   }
   return changed;
+}
+
+Result<std::size_t> Trimmer::trim(Log::Transaction& transaction, StreamIndex stream,
+                                  std::size_t batches_max, bool by_age) {
+  const RetentionPolicy& policy = policies_[stream.value];
+  const WallTime now = clock_.wall();
+  const auto laggard = holds_.last(stream);
+  const auto too_many = [&] {
+    return policy.bytes && transaction.stream(stream).bytes > *policy.bytes;
+  };
+  bool held = false;
+  const auto trimmed = transaction.trim(stream, batches_max, [&](const BatchHeader& header) {
+    // What this transaction put is seen by others before it goes.
+    if (header.next() > log_.stream(stream).next) return false;
+    const bool unread = laggard && header.last() > laggard->cursor;
+    if (!unread) {
+      const bool too_old = by_age && policy.age && header.place.commit_time < now - *policy.age;
+      return too_old || too_many();
+    }
+    held = too_many() && policy.refuses;
+    if (!too_many() || policy.refuses) return false;
+    pass(stream, *laggard);
+    return true;
+  });
+  holds_.refuse(stream, held);
+  return trimmed;
+}
+
+/// Once for each consumer that falls behind.
+void Trimmer::pass(StreamIndex stream, const Holds::Laggard& laggard) {
+  std::string& told = passed_[stream];
+  if (told == laggard.consumer) return;
+  told = laggard.consumer;
+  spdlog::error(
+      "retention of stream {} trims what consumer {} has yet to read (it is at {}): it will be "
+      "told "
+      "of a gap; `discard = \"new\"` would hold publishers instead, `forebay consumers forget` "
+      "forgets it",
+      log_.stream_name(stream), laggard.consumer, laggard.cursor.value);
 }
 
 Result<std::vector<TrimmedStream>> Trimmer::trim() {

@@ -2,6 +2,10 @@
 // time: in transactions that commit batches anyway, and while there are none in its own. Off unless
 // the topology says otherwise.
 //
+// What a registered consumer has yet to read is not trimmed. Where that makes a stream larger than
+// it may be, its policy says who gives way: the consumer, which is told of a gap when it comes there,
+// or the publishers, who hold until it has read.
+//
 // Age is measured by the wall clock, which may be wrong. A clock is trusted while it agrees to an
 // hour with the time since boot, since it was last in order; after a reboot of the machine, with the
 // last commit. Else trimming by age waits, with an alert, until the system says that its clock is
@@ -9,11 +13,14 @@
 // that then seem to vouch for it. Trimming by bytes needs no clock.
 #pragma once
 
+#include <map>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "common/base/clock.h"
+#include "sidecar/holds.h"
 #include "sidecar/log/log.h"
 #include "sidecar/work.h"
 
@@ -23,6 +30,7 @@ namespace forebay {
 struct RetentionPolicy {
   std::optional<Nanoseconds> age;
   std::optional<std::uint64_t> bytes;
+  bool refuses = false;  // new events at `bytes`, rather than trim what a consumer has yet to read
 };
 
 /// Whether the wall clock can be trusted to tell an age.
@@ -44,8 +52,8 @@ class ClockTrust {
 
 class Trimmer {
  public:
-  /// `log` and `clock` outlive it. `policies` in the order of the log's streams.
-  Trimmer(Log& log, const Clock& clock, std::vector<RetentionPolicy> policies);
+  /// All outlive it. `policies` in the order of the log's streams.
+  Trimmer(Log& log, const Clock& clock, Holds& holds, std::vector<RetentionPolicy> policies);
 
   /// To be called before each commit: a clock that jumped is known as that before it has stamped
   /// anything.
@@ -61,15 +69,20 @@ class Trimmer {
 
  private:
   [[nodiscard]] bool keeps_by_age() const;
+  [[nodiscard]] Result<std::size_t> trim(Log::Transaction& transaction, StreamIndex stream,
+                                         std::size_t batches_max, bool by_age);
+  void pass(StreamIndex stream, const Holds::Laggard& laggard);
 
   Log& log_;
   const Clock& clock_;
+  Holds& holds_;
   std::vector<RetentionPolicy> policies_;
   ClockTrust trust_;
   MonoTime next_look_{};  // for what is too old; too many bytes are seen at each commit
   bool more_ = false;     // than was trimmed the last time
   std::size_t turn_ = 0;  // the stream that is trimmed first
   bool told_ = false;
+  std::map<StreamIndex, std::string> passed_;  // consumer that was told of as losing, last
 };
 
 }  // namespace forebay

@@ -19,6 +19,7 @@
 #include "sidecar/consumers.h"
 #include "sidecar/fetch.h"
 #include "sidecar/fetch_queue.h"
+#include "sidecar/holds.h"
 #include "sidecar/ingest.h"
 #include "sidecar/retention.h"
 #include "sidecar/status.h"
@@ -43,13 +44,14 @@ class Service {
           const std::vector<std::pair<ConsumerKey, ConsumerRecord>>& consumers)
       : options_(options),
         log_(log),
-        ingest_(clock_, stream_infos(), producers),
-        consumers_(clock_, stream_names(), consumers),
+        holds_(log.stream_count()),
+        ingest_(clock_, holds_, stream_infos(), producers),
+        consumers_(clock_, holds_, stream_names(), consumers),
         pull_(context_, SocketKind::kPull, limits::kDataHighWaterMessages),
         router_(context_, SocketKind::kRouter, limits::kControlHighWaterMessages),
         pub_(context_, SocketKind::kPub, limits::kBroadcastHighWaterMessages),
-        trimmer_(log, clock_, policies()),
-        committer_(log, clock_, trimmer_) {}
+        trimmer_(log, clock_, holds_, policies()),
+        committer_(log, clock_, holds_, trimmer_) {}
 
   Result<void> bind() {
     pull_.limit_frames(batch_layout::kHeaderBytes + limits::kBatchPayloadBytesMax);
@@ -95,7 +97,8 @@ class Service {
   std::vector<RetentionPolicy> policies() const {
     std::vector<RetentionPolicy> policies;
     for (const Stream& stream : options_.streams)
-      policies.push_back({stream.retention.age, stream.retention.bytes});
+      policies.push_back({stream.retention.age, stream.retention.bytes,
+                          stream.retention.discard == Retention::Discard::kNew});
     return policies;
   }
   std::vector<std::string> stream_names() const {
@@ -184,13 +187,14 @@ class Service {
     consumers_.on_subscribe(peer, request);
   }
   void on_request(const Peer&, const CursorReport& report) { consumers_.on_cursor(report); }
+  void on_request(const Peer& peer, const Forget& request) { consumers_.on_forget(peer, request); }
   void on_request(const Peer& peer, const Fetch& request) { queue_fetch({peer, request}); }
   void on_request(const Peer& peer, const Find& request) { queue_fetch({peer, request}); }
   void on_request(const Peer& peer, const StatusRequest&) {
     auto slot = fetches_.take_slot(peer.route);  // a report may be long
     if (!slot) return refuse_unavailable(peer);
     const auto report =
-        status_report(options_.name, log_, ingest_, consumers_, commit_times(), full_);
+        status_report(options_.name, log_, holds_, ingest_, consumers_, commit_times(), full_);
     if (!report) return fail_all(report.error());
     send({peer, StatusReport{*report}, {}, std::move(slot)});
   }
@@ -393,6 +397,7 @@ class Service {
   const SidecarOptions& options_;
   SystemClock clock_;
   Log& log_;
+  Holds holds_;
   Ingest ingest_;
   Consumers consumers_;
   Context context_;

@@ -14,9 +14,9 @@ std::int64_t microseconds(Nanoseconds duration) {
 
 }  // namespace
 
-Result<std::string> status_report(const std::string& name, const Log& log, const Ingest& ingest,
-                                  const Consumers& consumers, const DurationHistogram& commit_times,
-                                  bool full) {
+Result<std::string> status_report(const std::string& name, const Log& log, const Holds& holds,
+                                  const Ingest& ingest, const Consumers& consumers,
+                                  const DurationHistogram& commit_times, bool full) {
   const Log::Snapshot snapshot = log.snapshot();
   std::map<std::string, Sequence, std::less<>> heads;
   Json streams = Json::array();
@@ -27,7 +27,7 @@ Result<std::string> status_report(const std::string& name, const Log& log, const
     Json entry{{"stream", log.stream_name({i})}, {"incarnation", stream->incarnation.hex()},
                {"head", stream->head().value},   {"oldest", stream->oldest.value},
                {"bytes", stream->bytes},         {"lost", stream->lost},
-               {"commit_time", nullptr}};
+               {"commit_time", nullptr},         {"refusing", holds.refusing({i})}};
     if (stream->head().value > 0) entry["commit_time"] = to_rfc3339(stream->last_commit_time);
     streams.push_back(std::move(entry));
   }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -63,13 +64,21 @@ struct SubscribeWork {
   ConsumerRecord known;  // what it last reported; incarnation none: nothing yet
 };
 
+/// Forgets a consumer: it holds retention no longer.
+struct ForgetWork {
+  Peer peer;
+  std::optional<StreamIndex> stream;  // none: the topology no longer has it
+  ConsumerKey key;
+};
+
 /// Keeps a consumer's report; not worth a commit of its own.
 struct CursorWork {
   ConsumerKey key;
   ConsumerRecord record;
 };
 
-using Work = std::variant<BatchWork, RegisterWork, DepartWork, SubscribeWork, CursorWork>;
+using Work =
+    std::variant<BatchWork, RegisterWork, DepartWork, SubscribeWork, ForgetWork, CursorWork>;
 
 /// A committed batch, on its way to broadcast.
 struct CommittedBatch {
@@ -93,13 +102,14 @@ struct TrimmedStream {
   friend bool operator==(const TrimmedStream&, const TrimmedStream&) = default;
 };
 
-/// What one transaction did. If `full`, nothing: all its work was discarded.
+/// What one transaction did. If `full`, nothing but forget consumers: all else was discarded.
 struct CommitOutcome {
   bool full = false;
   std::string full_message;
   std::vector<CommittedPosition> positions;
   std::vector<std::pair<ProducerId, ProducerRecord>> registered;
   std::vector<std::pair<ConsumerKey, ConsumerRecord>> subscribed;
+  std::vector<ConsumerKey> forgotten;
   std::vector<Outgoing> answers;
   std::vector<CommittedBatch> batches;
   std::vector<TrimmedStream> trimmed;

@@ -63,6 +63,20 @@ Host read_host(Draft& draft, const TomlEntry& entry, const std::string& path) {
   return host;
 }
 
+void read_discard(TableReader& reader, Retention& retention) {
+  const auto discard = reader.text("discard");
+  if (!discard) return;
+  if (*discard != "old" && *discard != "new") {
+    reader.problem("discard", "discard " + in_quotes(*discard) + " is neither \"old\" nor \"new\"",
+                   "old trims what a consumer has yet to read, which is told of it; new makes "
+                   "publishers hold");
+  } else if (!retention.bytes) {
+    reader.problem("discard", "discard has no effect without bytes",
+                   "give bytes, or leave discard out");
+  }
+  if (*discard == "new") retention.discard = Retention::Discard::kNew;
+}
+
 Stream read_stream(Draft& draft, const TomlEntry& entry, const std::string& path) {
   Stream stream{.name = entry.key, .retention = {}};
   const std::string what = "stream " + in_quotes(entry.key);
@@ -71,6 +85,7 @@ Stream read_stream(Draft& draft, const TomlEntry& entry, const std::string& path
     TableReader retention(draft, *table, path + "/retention", what + ", retention");
     stream.retention.age = retention.duration("age");
     stream.retention.bytes = retention.size("bytes");
+    read_discard(retention, stream.retention);
     retention.refuse_unknown();
     if (retention.value().entries.empty()) {
       reader.problem("retention", "retention is empty",

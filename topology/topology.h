@@ -26,10 +26,13 @@ struct Host {
   std::uint16_t base_port = limits::kBasePortDefault;
 };
 
-/// What a stream keeps; neither: everything, for ever.
+/// What a stream keeps; neither: everything, for ever. What a registered consumer has yet to read is
+/// kept in any case, but for `bytes`, where `discard` says who gives way.
 struct Retention {
+  enum class Discard : std::uint8_t { kOld, kNew };
   std::optional<Nanoseconds> age;
   std::optional<std::uint64_t> bytes;
+  Discard discard = Discard::kOld;  // kNew: publishers hold until the consumer has read
 };
 
 struct Stream {

@@ -84,6 +84,17 @@ struct CursorReport {
   }
 };
 
+/// An operator's: the consumer holds retention no longer.
+struct Forget {
+  static constexpr std::string_view kOp = "forget";
+  std::string stream;
+  std::string consumer;
+  template <class Fields>
+  void fields(Fields& f) {
+    f("stream", stream), f("consumer", consumer);
+  }
+};
+
 struct Fetch {
   static constexpr std::string_view kOp = "fetch";
   std::string stream;
@@ -116,8 +127,8 @@ struct StatusRequest {
   void fields(Fields&) {}
 };
 
-using Request =
-    std::variant<Register, Keepalive, Goodbye, Subscribe, CursorReport, Fetch, Find, StatusRequest>;
+using Request = std::variant<Register, Keepalive, Goodbye, Subscribe, CursorReport, Forget, Fetch,
+                             Find, StatusRequest>;
 
 // from the sidecar
 
@@ -214,6 +225,16 @@ struct Subscribed {
   }
 };
 
+struct Forgotten {
+  static constexpr std::string_view kOp = "forgotten";
+  std::string stream;
+  std::string consumer;
+  template <class Fields>
+  void fields(Fields& f) {
+    f("stream", stream), f("consumer", consumer);
+  }
+};
+
 /// The second frame holds the batches.
 struct Batches {
   static constexpr std::string_view kOp = "batches";
@@ -299,8 +320,9 @@ struct ErrorReply {
   }
 };
 
-using Reply = std::variant<Registered, Alive, Acknowledged, Resend, Full, Refused, Subscribed,
-                           Batches, Trimmed, Corrupt, Diverged, Found, StatusReport, ErrorReply>;
+using Reply =
+    std::variant<Registered, Alive, Acknowledged, Resend, Full, Refused, Subscribed, Forgotten,
+                 Batches, Trimmed, Corrupt, Diverged, Found, StatusReport, ErrorReply>;
 
 // on the wire
 

@@ -8,37 +8,16 @@
 #include "common/base/limits.h"
 #include "common/event/batch_layout.h"
 #include "sidecar/log/entries.h"
+#include "sidecar/log/layout.h"
 
 namespace forebay {
 namespace {
 
-constexpr std::uint32_t kFormat = 2;
-// Named as the database that format 1 kept its number in, so that a build of then stops here.
-constexpr std::string_view kFormatKey = "meta";
-constexpr std::string_view kBootKey = "boot";
-constexpr std::string_view kClockKey = "clock";
-// Before the names of what there are many of.
-constexpr std::string_view kStreamPrefix = "stream/";
-constexpr std::string_view kProducerPrefix = "producer/";
-constexpr std::string_view kConsumerPrefix = "consumer/";
-constexpr std::string_view kBatchesPrefix = "s/";
-constexpr std::size_t kPageBytes = 4096, kPageHeaderBytes = 16;
-
-std::string key_of(std::string_view prefix, std::string_view name) {
-  return std::string(prefix).append(name);
-}
-std::string key_of(ProducerId id) {
-  std::string key(kProducerPrefix);
-  append_le(key, id.value);
-  return key;
-}
-std::string key_of(const ConsumerKey& key) {
-  return key_of(kConsumerPrefix, key.stream + '\0' + key.consumer);
-}
+using namespace log_layout;
 
 Result<StreamRecord> read_stream(MDB_txn* txn, unsigned records, const std::string& name) {
   MDB_val value;
-  const int code = get(txn, records, key_of(kStreamPrefix, name), value);
+  const int code = get(txn, records, stream_key(name), value);
   if (code != 0) return fail_lmdb("cannot read the record of stream " + name, code);
   auto record = decode_stream_record(to_view(value));
   if (!record) return fail(record.error().in("stream " + name));
@@ -121,16 +100,15 @@ Result<void> Log::prepare() {
 
   for (const std::string& name : options_.streams) {
     MDB_dbi batches = 0;
-    code = mdb_dbi_open(txn, key_of(kBatchesPrefix, name).c_str(), MDB_CREATE | MDB_INTEGERKEY,
-                        &batches);
+    code = mdb_dbi_open(txn, batches_key(name).c_str(), MDB_CREATE | MDB_INTEGERKEY, &batches);
     if (code != 0) return fail_lmdb("cannot open stream " + name, code);
     batches_.push_back(batches);
-    const std::string stream_key = key_of(kStreamPrefix, name);
-    code = get(txn, main_, stream_key, value);
+    const std::string record_key = stream_key(name);
+    code = get(txn, main_, record_key, value);
     if (code == MDB_NOTFOUND) {
       StreamRecord record;
       record.incarnation = Incarnation::random();
-      code = put(txn, main_, stream_key, encode_record(record));
+      code = put(txn, main_, record_key, encode_record(record));
       if (code == 0) records_.push_back(record);
     } else if (code == 0) {
       auto record = decode_stream_record(to_view(value));
@@ -153,8 +131,8 @@ Result<void> Log::prepare() {
     if (!sound) {
       return fail(ErrorCode::kCorruption,
                   "stream " + name +
-                      ": its last batch is not the one that was committed last: keep a copy of the "
-                      "folder, and restore it from a backup");
+                      ": its last batch is not the one that was committed last: `forebay verify "
+                      "--repair` keeps what is sound");
     }
   }
 
@@ -260,9 +238,16 @@ Result<BatchHeader> Log::Transaction::append(StreamIndex stream, std::string_vie
   return *header;
 }
 
+void Log::Transaction::start_at(StreamIndex stream, Sequence next) {
+  StreamRecord& record = records_[stream.value];
+  FOREBAY_INVARIANT(record.oldest == record.next);
+  record.oldest = record.next = next;
+  changed_[stream.value] = true;
+}
+
 Result<std::optional<ProducerRecord>> Log::Transaction::producer(ProducerId id) const {
   MDB_val value;
-  const int code = get(txn_, log_->main_, key_of(id), value);
+  const int code = get(txn_, log_->main_, producer_key(id), value);
   if (code == MDB_NOTFOUND) return std::nullopt;
   if (code != 0) return fail_lmdb("cannot read a producer", code);
   auto record = decode_producer_record(to_view(value));
@@ -271,21 +256,37 @@ Result<std::optional<ProducerRecord>> Log::Transaction::producer(ProducerId id) 
 }
 
 Result<void> Log::Transaction::put_producer(ProducerId id, const ProducerRecord& record) {
-  const int code = put(txn_, log_->main_, key_of(id), encode_record(record));
+  const int code = put(txn_, log_->main_, producer_key(id), encode_record(record));
   if (code != 0) return fail_lmdb("cannot put a producer", code);
   return {};
 }
 
-Result<void> Log::Transaction::erase_producer(ProducerId id) {
-  const std::string name = key_of(id);
+Result<void> Log::Transaction::erase(const std::string& name, const char* what) {
   MDB_val key = to_val(name);
   const int code = mdb_del(txn_, log_->main_, &key, nullptr);
-  if (code != 0 && code != MDB_NOTFOUND) return fail_lmdb("cannot erase a producer", code);
+  if (code != 0 && code != MDB_NOTFOUND)
+    return fail_lmdb(std::string("cannot erase a ") + what, code);
   return {};
 }
 
+Result<void> Log::Transaction::erase_producer(ProducerId id) {
+  return erase(producer_key(id), "producer");
+}
+
+Result<void> Log::Transaction::erase_consumer(const ConsumerKey& key) {
+  return erase(consumer_key(key.stream, key.consumer), "consumer");
+}
+
+Result<bool> Log::Transaction::has_consumer(const ConsumerKey& key) const {
+  MDB_val value;
+  const int code = get(txn_, log_->main_, consumer_key(key.stream, key.consumer), value);
+  if (code != 0 && code != MDB_NOTFOUND) return fail_lmdb("cannot read a consumer", code);
+  return code == 0;
+}
+
 Result<void> Log::Transaction::put_consumer(const ConsumerKey& key, const ConsumerRecord& record) {
-  const int code = put(txn_, log_->main_, key_of(key), encode_record(record));
+  const int code =
+      put(txn_, log_->main_, consumer_key(key.stream, key.consumer), encode_record(record));
   if (code != 0) return fail_lmdb("cannot put a consumer", code);
   return {};
 }
@@ -331,8 +332,8 @@ Result<Sequence> Log::Transaction::find_time(StreamIndex stream, WallTime time) 
 Result<void> Log::Transaction::commit() {
   for (std::size_t i = 0; i < records_.size(); ++i) {
     if (!changed_[i]) continue;
-    const int code = put(txn_, log_->main_, key_of(kStreamPrefix, log_->options_.streams[i]),
-                         encode_record(records_[i]));
+    const int code =
+        put(txn_, log_->main_, stream_key(log_->options_.streams[i]), encode_record(records_[i]));
     if (code != 0) return fail_lmdb("cannot put the record of a stream", code);
   }
   MDB_txn* committing = std::exchange(txn_, nullptr);

@@ -110,12 +110,16 @@ class Log::Transaction {
   /// header as stored.
   [[nodiscard]] Result<BatchHeader> append(StreamIndex stream, std::string_view bytes, char* batch,
                                            WallTime now);
+  /// Of a stream that holds nothing: the sequence of what it gets next.
+  void start_at(StreamIndex stream, Sequence next);
   /// How many batches it appended so far.
   [[nodiscard]] std::size_t appended() const { return appended_; }
   [[nodiscard]] Result<std::optional<ProducerRecord>> producer(ProducerId id) const;
   [[nodiscard]] Result<void> put_producer(ProducerId id, const ProducerRecord& record);
   [[nodiscard]] Result<void> erase_producer(ProducerId id);
   [[nodiscard]] Result<void> put_consumer(const ConsumerKey& key, const ConsumerRecord& record);
+  [[nodiscard]] Result<bool> has_consumer(const ConsumerKey& key) const;
+  [[nodiscard]] Result<void> erase_consumer(const ConsumerKey& key);
   /// Deletes up to `batches_max` whole batches from the oldest on while `expired(header)` says so;
   /// returns how many. Of a damaged batch, the header of the next sound one is asked about.
   [[nodiscard]] Result<std::size_t> trim(StreamIndex stream, std::size_t batches_max,
@@ -129,6 +133,7 @@ class Log::Transaction {
  private:
   friend class Log;
   explicit Transaction(Log& log);
+  [[nodiscard]] Result<void> erase(const std::string& name, const char* what);
   Log* log_;
   MDB_txn* txn_;
   std::vector<StreamRecord> records_;

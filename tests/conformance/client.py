@@ -17,6 +17,7 @@ import zmq
 
 from formats import NONE, Batch, decode_batches, decode_beacon, pack, unpack
 
+FULL_SECONDS = 0.5
 KEEPALIVE_SECONDS = 0.4
 RESEND_SECONDS = (0.5, 8.0)  # first and longest wait for an acknowledgement
 
@@ -192,6 +193,7 @@ class Publisher:
             self.work(0.05)
 
     _keepalive_at = _resend_at = 0.0
+    _full_until = None
     _wait = RESEND_SECONDS[0]
 
     def work(self, seconds):
@@ -202,6 +204,9 @@ class Publisher:
             instance = self._who["instance"]
             self.client.send("keepalive", producer=self.registered["producer"], epoch=self.registered["epoch"],
                              instance=instance)  # fmt: skip
+        if self._full_until and now >= self._full_until:
+            self._full_until = None
+            self._resend(len(self._window))
         if self._window and now >= self._resend_at:
             self._resend(1)
             self._wait = min(self._wait * 2, RESEND_SECONDS[1])
@@ -220,6 +225,8 @@ class Publisher:
             self.register()
         elif message["op"] in ("acknowledged", "alive"):
             self._settle(message["position"], message.get("sequence"))
+        elif message["op"] == "full":  # it holds, and sends again later
+            self._full_until = time.monotonic() + FULL_SECONDS
         elif message["op"] == "resend":
             self._resend(len(self._window))
         elif message["op"] in ("refused", "error"):  # a batch was refused, or a keepalive

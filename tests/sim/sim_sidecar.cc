@@ -28,11 +28,11 @@ struct SimSidecar::Run {
   Run(SimSidecar& owner, std::unique_ptr<Log> opened)
       : sidecar(owner),
         log(std::move(opened)),
-        ingest(owner.clock_, {{kStream, log->stream({0}).incarnation}},
+        ingest(owner.clock_, holds, {{kStream, log->stream({0}).incarnation}},
                sound(log->snapshot().producers())),
-        consumers(owner.clock_, {kStream}, sound(log->snapshot().consumers())),
-        trimmer(std::in_place, *log, owner.clock_, policies()),
-        committer(*log, owner.clock_, *trimmer),
+        consumers(owner.clock_, holds, {kStream}, sound(log->snapshot().consumers())),
+        trimmer(std::in_place, *log, owner.clock_, holds, policies()),
+        committer(*log, owner.clock_, holds, *trimmer),
         beacons(log->boot(), {log->stream({0})}, owner.clock_.mono()),
         outcomes(owner.random_),
         news(owner.random_),
@@ -71,6 +71,7 @@ struct SimSidecar::Run {
     consumers.on_subscribe(peer, request);
   }
   void on_request(const Peer&, const CursorReport& report) { consumers.on_cursor(report); }
+  void on_request(const Peer& peer, const Forget& request) { consumers.on_forget(peer, request); }
   void on_request(const Peer& peer, const Fetch& request) { fetches.send({peer, request}, now()); }
   void on_request(const Peer&, const Find&) {}
   void on_request(const Peer&, const StatusRequest&) {}
@@ -163,6 +164,7 @@ struct SimSidecar::Run {
 
   SimSidecar& sidecar;
   std::unique_ptr<Log> log;
+  Holds holds{1};
   Ingest ingest;
   Consumers consumers;
   CommitQueue queue;
@@ -192,7 +194,7 @@ SimSidecar::~SimSidecar() = default;
 
 void SimSidecar::stop_trimming() {
   retention_ = {};
-  if (run_) run_->trimmer.emplace(*run_->log, clock_, run_->policies());
+  if (run_) run_->trimmer.emplace(*run_->log, clock_, run_->holds, run_->policies());
 }
 
 void SimSidecar::start() {

@@ -19,8 +19,9 @@ struct Fixture {
   ManualClock clock;
   std::unique_ptr<Log> log =
       std::move(*Log::open({dir / "log", {"a", "b"}, std::uint64_t{12} << 20}));
-  Trimmer trimmer{*log, clock, {}};
-  Committer committer{*log, clock, trimmer};
+  Holds holds{2};
+  Trimmer trimmer{*log, clock, holds, {}};
+  Committer committer{*log, clock, holds, trimmer};
 
   template <class... Items>
   CommitOutcome commit(Items... items) {
@@ -64,8 +65,8 @@ TEST_CASE("OneTransactionTakesBatchesOfSeveralStreamsAndProducers") {
 TEST_CASE("WhatIsTrimmedGoesWithTheCommitAndIsToldOfInItsOutcome") {
   Fixture f;
   f.commit(f.registration(1), f.batch(1, 0, 3));
-  Trimmer keeps_nothing{*f.log, f.clock, {{{}, 0}, {}}};
-  Committer committer{*f.log, f.clock, keeps_nothing};
+  Trimmer keeps_nothing{*f.log, f.clock, f.holds, {{{}, 0}, {}}};
+  Committer committer{*f.log, f.clock, f.holds, keeps_nothing};
   std::vector<Work> work;
   work.push_back(f.batch(1, 3, 5));
   const auto outcome = committer.commit(std::move(work));
@@ -95,6 +96,61 @@ TEST_CASE("OfTwoInstancesThatRegisterInOneTransactionOnlyTheLaterIsGivenTheEpoch
   REQUIRE(outcome.answers.size() == 2);
   CHECK(std::get<ErrorReply>(outcome.answers[0].reply).code == ErrorCode::kUnavailable);
   CHECK(std::get<Registered>(outcome.answers[1].reply).epoch == Epoch{2});
+}
+
+SubscribeWork subscription(const std::string& consumer) {
+  return {{"peer", 1}, {0}, Subscribe{"a", consumer, "latest", 0, {}, {}}, {}};
+}
+
+ForgetWork forgetting(const std::string& consumer) {
+  ForgetWork work;
+  work.stream = StreamIndex{0};
+  work.key = {"a", consumer};
+  return work;
+}
+
+TEST_CASE("ARegistrationHoldsRetentionWithItsOwnCommit") {
+  Fixture f;
+  f.commit(f.registration(1), f.batch(1, 0, 3));
+  f.commit(subscription("c"));
+  REQUIRE(f.holds.last({0}));
+  CHECK(f.holds.last({0})->cursor == Sequence{3});
+}
+
+TEST_CASE("AForgottenConsumerHoldsNothingAndNoLateReportBringsItBack") {
+  Fixture f;
+  f.commit(subscription("c"), subscription("d"));
+  const ConsumerKey key{"a", "c"};
+  const auto outcome = f.commit(forgetting("c"), CursorWork{key, {}});
+  CHECK(std::get<Forgotten>(outcome.answers.at(0).reply).consumer == "c");
+  CHECK(outcome.forgotten == std::vector<ConsumerKey>{key});
+  CHECK(f.holds.last({0})->consumer == "d");
+  CHECK(f.log->snapshot().consumers()->size() == 1);
+  SECTION("but by registering it is back, and holds") {
+    f.commit(forgetting("c"), subscription("c"));
+    CHECK(f.log->snapshot().consumers()->size() == 2);
+    CHECK(f.holds.last({0})->consumer == "c");
+  }
+}
+
+TEST_CASE("AConsumerIsForgottenAlsoWhereThereIsNoRoomForAnythingElse") {
+  Fixture f;
+  f.commit(f.registration(1), subscription("c"));
+  std::vector<Work> work;
+  // More than the log may ever take.
+  for (std::uint64_t i = 0; i < 16; ++i) {
+    const BatchOrigin origin{f.log->stream({0}).incarnation, {1}, {1}, {i}, {i + 1}};
+    const std::string subject(900, 'x');
+    work.emplace_back(
+        BatchWork{{0}, origin, Message(std::string_view(test::make_batch(origin, 1000, subject)))});
+  }
+  work.emplace_back(forgetting("c"));
+  const auto outcome = f.committer.commit(std::move(work));
+  REQUIRE(outcome.has_value());
+  CHECK(outcome->full);
+  CHECK(outcome->forgotten.size() == 1);
+  CHECK(f.log->stream({0}).head() == Sequence{0});
+  CHECK(f.log->snapshot().consumers()->empty());
 }
 
 TEST_CASE("GoodbyeErasesAnAnonymousProducerAndMarksANamedOne") {

@@ -22,7 +22,8 @@ const Peer kPeer{"route", 5};
 /// Ingest, and in place of a committer the outcomes of what it queued.
 struct Fixture {
   ManualClock clock;
-  Ingest ingest{clock, {{"a", kIncarnation}, {"b", kOtherIncarnation}}, {}};
+  Holds holds{2};
+  Ingest ingest{clock, holds, {{"a", kIncarnation}, {"b", kOtherIncarnation}}, {}};
   Sequence head;
   std::map<ProducerId, ProducerRecord> stored;
 
@@ -92,6 +93,28 @@ TEST_CASE("ABatchThatFollowsIsTakenAndAcknowledgedOnlyOnceCommitted") {
   CHECK(acknowledged->sequence == Sequence{2});
   CHECK(acknowledged->first == Sequence{1});
   CHECK(acknowledged->incarnation == kIncarnation);
+}
+
+TEST_CASE("AStreamThatRefusesSaysFullOnceForEachAttemptAndLosesNothing") {
+  Fixture f;
+  const auto me = f.registered();
+  f.send(me, 0, 1);
+  f.commit();
+  REQUIRE(f.only<Acknowledged>());
+  f.holds.refuse({0}, true);
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    f.send(me, 1, 2);
+    f.send(me, 2, 3);
+    const auto full = f.only<Full>();
+    REQUIRE(full);
+    CHECK(full->position == ProducerSequence{1});
+  }
+  CHECK(f.queued() == 0);
+  f.holds.refuse({0}, false);
+  f.send(me, 1, 2);
+  f.send(me, 2, 3);
+  f.commit();
+  CHECK(f.only<Acknowledged>()->position == ProducerSequence{3});
 }
 
 TEST_CASE("ABatchOfAnIncarnationThatIsOfNoStreamIsDiverged") {
@@ -400,7 +423,8 @@ TEST_CASE("ProducersFoundInTheLogGoOnWhereTheyWere") {
   record.name = "wms";
   ProducerRecord of_no_stream = record;
   of_no_stream.stream = "gone";
-  Ingest ingest(clock, {{"a", kIncarnation}}, {{{7}, record}, {{8}, of_no_stream}});
+  const Holds holds(1);
+  Ingest ingest(clock, holds, {{"a", kIncarnation}}, {{{7}, record}, {{8}, of_no_stream}});
   CHECK(ingest.producers().size() == 1);
   ingest.on_register(kPeer, {"a", kMine, "wms", 0, {4}});
   const auto registration = std::get<RegisterWork>(ingest.take_work().at(0));

@@ -17,6 +17,8 @@ using std::chrono::seconds;
 struct Fixture {
   test::TempDir dir;
   ManualClock clock;
+  Holds holds{2};
+  bool refuses = false;
   std::unique_ptr<Log> log =
       std::move(*Log::open({dir / "log", {"a", "b"}, std::uint64_t{12} << 20}));
 
@@ -28,7 +30,7 @@ struct Fixture {
     return batch.size();
   }
   Trimmer trimmer(std::optional<Nanoseconds> age, std::optional<std::uint64_t> bytes = {}) {
-    return {*log, clock, {{age, bytes}, {}}};
+    return {*log, clock, holds, {{age, bytes, refuses}, {}}};
   }
   std::uint64_t oldest(std::size_t stream = 0) const { return log->stream({stream}).oldest.value; }
 };
@@ -120,6 +122,52 @@ TEST_CASE("TooManyBytesGoWithTheNextCommitWhateverTheTime") {
   const auto changed = trimmer.trim(transaction);
   REQUIRE(changed.has_value());
   CHECK(*changed == std::vector<TrimmedStream>{{{0}, {2}}});
+}
+
+TEST_CASE("WhatAConsumerHasYetToReadIsNotTrimmedByAge") {
+  Fixture f;
+  auto trimmer = f.trimmer(minutes(10));
+  for (int i = 0; i < 4; ++i) f.append();
+  f.holds.set({0}, "behind", Sequence{2});
+  f.holds.set({0}, "ahead", Sequence{4});
+  f.holds.set({1}, "of the other stream", Sequence{0});
+  f.clock.advance(minutes(11));
+  trim(trimmer);
+  CHECK(f.oldest() == 3);
+  f.clock.advance(minutes(1));
+  SECTION("until it has read it") { f.holds.set({0}, "behind", Sequence{4}); }
+  SECTION("or is forgotten") { f.holds.forget({0}, "behind"); }
+  trim(trimmer);
+  CHECK(f.oldest() == 5);
+}
+
+TEST_CASE("AtItsBytesAStreamTrimsWhatAConsumerHasYetToReadAndRefusesNothing") {
+  Fixture f;
+  std::uint64_t bytes = 0;
+  for (int i = 0; i < 5; ++i) bytes = f.append();
+  f.holds.set({0}, "behind", Sequence{1});
+  auto trimmer = f.trimmer({}, 2 * bytes + 1);
+  trim(trimmer);
+  CHECK(f.oldest() == 4);
+  CHECK_FALSE(f.holds.refusing({0}));
+}
+
+TEST_CASE("AStreamThatDiscardsTheNewRefusesUntilTheConsumerHasRead") {
+  Fixture f;
+  f.refuses = true;
+  std::uint64_t bytes = 0;
+  for (int i = 0; i < 5; ++i) bytes = f.append();
+  f.holds.set({0}, "behind", Sequence{1});
+  auto trimmer = f.trimmer({}, 2 * bytes + 1);
+  trim(trimmer);
+  CHECK(f.oldest() == 2);
+  CHECK(f.holds.refusing({0}));
+  CHECK_FALSE(f.holds.refusing({1}));
+  f.holds.set({0}, "behind", Sequence{3});
+  f.clock.advance(seconds(2));
+  trim(trimmer);
+  CHECK(f.oldest() == 4);
+  CHECK_FALSE(f.holds.refusing({0}));
 }
 
 TEST_CASE("AWallClockThatJumpsByMoreThanAnHourTrimsNothingUntilItIsSynchronised") {

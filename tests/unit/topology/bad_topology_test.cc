@@ -106,7 +106,7 @@ TEST_CASE("UnknownKeysAreRefusedEverywhere") {
       {kBase + "x = { retain = 1 }\n",
        "t:9:7: stream 'x': unknown key 'retain'; known: 'retention'\n"},
       {kBase + "x = { retention = { days = 1 } }\n",
-       "t:9:21: stream 'x', retention: unknown key 'days'; known: 'age', 'bytes'\n"},
+       "t:9:21: stream 'x', retention: unknown key 'days'; known: 'age', 'bytes', 'discard'\n"},
       {kBase + "[nodes.n]\nkind = 'service'\nhost = 'a'\nsubscribes = [{stream = 'catalog', form = "
                "1}]\n",
        "t:12:36: node 'n', subscribes: unknown key 'form'; known: 'stream', 'start'\n"},
@@ -262,6 +262,13 @@ TEST_CASE("DurationsSizesAndTimesAreChecked") {
       {kBase + "x = { retention = { age = '', bytes = '8GB' } }\n",
        "t:9:27: stream 'x', retention: age '' is not a duration" + duration +
            "t:9:39: stream 'x', retention: bytes '8GB' is not a size" + size},
+      {kBase + "x = { retention = { bytes = '8GiB', discard = 'some' } }\n",
+       "t:9:47: stream 'x', retention: discard 'some' is neither \"old\" nor \"new\"; old trims "
+       "what a "
+       "consumer has yet to read, which is told of it; new makes publishers hold\n"},
+      {kBase + "x = { retention = { age = '1d', discard = 'new' } }\n",
+       "t:9:43: stream 'x', retention: discard has no effect without bytes; give bytes, or leave "
+       "discard out\n"},
       {kBase + "x = { retention = {} }\n",
        "t:9:19: stream 'x': retention is empty; give age or bytes, or leave it out to keep "
        "everything\n"},

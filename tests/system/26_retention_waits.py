@@ -1,0 +1,65 @@
+#!/usr/bin/python3
+"""With `discard = "new"` a stream takes no new events rather than trim what a consumer has yet to read; nothing is lost,
+other streams go on, and it goes on by itself when the consumer has read or is forgotten."""
+
+import unittest
+
+from keyed_publishing import KeyedTest, wait_until
+
+KEPT_BYTES = 64 << 10
+
+
+class RetentionWaits(KeyedTest):
+    RETENTION = f'{{ retention = {{ bytes = "{KEPT_BYTES}B", discard = "new" }} }}'
+
+    def fill(self):
+        """A consumer is gone, and the stream has taken what it may."""
+        consumer = self.consumer()
+        consumer.wait_applied("a", self.publish("a", 20))
+        consumer.process.kill()
+        # More than it keeps, in one batch, so that all of it is taken.
+        self.publishers["a"].publish([self.event(note="x" * 200) for _ in range(400)])
+        self.publishers["a"].flush(30)
+        wait_until(lambda: self.status("a")["refusing"], "it refuses")
+        for _ in range(4):
+            self.publishers["a"].publish([self.event() for _ in range(20)])
+        self.work()
+        return consumer
+
+    def forget(self):
+        return self.verb("consumers", "forget", "keyed", "a")
+
+    def work(self):
+        self.publishers["a"].work(0.05)
+        return True
+
+    def test_publishers_hold_until_the_consumer_has_read(self):
+        consumer = self.fill()
+        self.publish("b", 100)  # not kept by this
+        self.assertEqual(self.status("a")["oldest"], self.reported("a")["cursor"] + 1)
+        self.assertGreater(self.publishers["a"].waiting(), 0)
+        consumer.start()
+        wait_until(lambda: self.work() and self.publishers["a"].waiting() == 0, "all is on disk", 60)
+        dump = consumer.wait_applied("a", self.status("a")["head"])
+        self.assertEqual(self.status("a")["head"], 500)
+        self.assertEqual(dump["streams"]["a"]["lost"], 0)
+
+    def test_a_consumer_that_is_forgotten_holds_nothing(self):
+        self.fill()
+        code, _, errors = self.forget()
+        self.assertEqual(code, 1)
+        self.assertIn("keyed is there and reads a", errors)
+        wait_until(lambda: self.work() and self.reported("a")["heard_ms"] > 5000, "it is silent")
+        self.assertEqual(self.forget()[0], 0)
+        wait_until(lambda: self.work() and self.publishers["a"].waiting() == 0, "all is on disk", 60)
+        self.assertIsNone(self.reported("a"))
+        wait_until(lambda: self.status("a")["bytes"] <= KEPT_BYTES, "trimmed")
+        self.restart_sidecar("left")
+        self.assertIsNone(self.reported("a"))
+        code, _, errors = self.forget()
+        self.assertEqual(code, 2)
+        self.assertIn("no consumer 'keyed' of stream 'a' is registered here", errors)
+
+
+if __name__ == "__main__":
+    unittest.main()

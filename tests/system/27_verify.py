@@ -1,0 +1,84 @@
+#!/usr/bin/python3
+"""`forebay verify` finds what is damaged in a log; `--repair` keeps the rest, and consumers are told of the gap."""
+
+import json
+import unittest
+
+from keyed_publishing import KeyedTest, fold, wait_until
+
+
+class Verify(KeyedTest):
+    def damage(self, folder, mark):
+        path = folder / "data.mdb"
+        bytes_ = bytearray(path.read_bytes())
+        at = bytes_.find(mark)
+        self.assertGreater(at, 0)
+        bytes_[at] ^= 1
+        path.write_bytes(bytes_)
+
+    def test_a_running_sidecar_or_no_log_is_said(self):
+        self.assertEqual(self.verb("verify", "nobody")[0], 2)
+        code, _, errors = self.verb("verify", "left")
+        self.assertEqual(code, 1)
+        self.assertIn("in use by another process", errors)
+
+    def test_a_sound_log_is_called_sound_and_left_alone(self):
+        self.publish("a", 200)
+        head = self.head("a")
+
+        def verify(_):
+            code, out, _ = self.verb("verify", "left", "--repair", "--json")
+            self.assertEqual(code, 0)
+            report = json.loads(out)
+            self.assertTrue(report["sound"])
+            self.assertNotIn("repair", report)
+            self.assertEqual(report["streams"][0]["head"], head)
+
+        self.restart_sidecar("left", verify)
+        self.assertEqual(self.head("a"), head)
+
+    def test_a_damaged_batch_is_a_gap_to_whoever_had_not_read_it(self):
+        first = self.publish("a", 200)
+        consumer = self.consumer()
+        consumer.wait_applied("a", first)
+        consumer.process.kill()
+        self.publish("a", 100)
+        # In one batch of pages of its own, so that the mark is in the file once.
+        self.publishers["a"].publish([self.event(note="marked-for-damage" * 10) for _ in range(40)])
+        lost_to = self.publish("a", 1)
+        head = self.publish("a", 100)
+        before = self.batches("a")
+        repaired = {}
+
+        def damage_and_repair(folder):
+            self.damage(folder, b"marked-for-damage")
+            code, out, errors = self.verb("verify", "left")
+            self.assertEqual(code, 1)
+            self.assertIn("a: damaged: ", out)
+            self.assertIn("`forebay verify left --repair`", errors)
+            code, out, _ = self.verb("verify", "left", "--repair", "--json")
+            self.assertEqual(code, 0)
+            repaired.update(json.loads(out))
+            self.assertEqual(self.verb("verify", "left")[0], 0)
+
+        self.restart_sidecar("left", damage_and_repair)
+        damaged = repaired["streams"][0]["damaged"]
+        self.assertEqual(len(damaged), 1, repaired)
+        lost = damaged[0]["last"] - damaged[0]["first"] + 1
+        self.assertGreater(damaged[0]["first"], first + 100)
+        self.assertLessEqual(damaged[0]["last"], lost_to)
+        consumer.start()
+        consumer.wait_state("a", "DIVERGED")
+        code, _, errors = self.verb("consumers", "reset", "keyed", "a", "--adopt")
+        self.assertEqual(code, 0, errors)
+        dump = consumer.wait_applied("a", head)
+        self.assertEqual(dump["streams"]["a"]["lost"], lost)
+        sound = [batch for batch in before if batch.base != damaged[0]["first"]]
+        self.assertEqual({k: v for k, v in dump["values"].items() if k[0] == "a"}, fold("a", sound))
+        self.forget_publishers()
+        self.assertEqual(self.publish("a", 50), head + 50)
+        wait_until(lambda: consumer.dump()["streams"]["a"]["cursor"] == head + 50, "it goes on")
+
+
+if __name__ == "__main__":
+    unittest.main()

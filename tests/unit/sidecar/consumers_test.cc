@@ -1,0 +1,87 @@
+#include "sidecar/consumers.h"
+
+#include <catch2/catch.hpp>
+
+#include "common/base/limits.h"
+#include "tests/support/made_batches.h"
+#include "tests/support/manual_clock.h"
+
+namespace forebay {
+namespace {
+
+struct Fixture {
+  ManualClock clock;
+  Holds holds{1};
+  Consumers consumers{clock, holds, {"a"}, {{{"a", "known"}, {{}, {1}, {5}}}, {{"gone", "c"}, {}}}};
+
+  std::optional<ErrorCode> refusal() {
+    const auto outgoing = consumers.take_outgoing();
+    if (outgoing.size() != 1) return std::nullopt;
+    const auto* error = std::get_if<ErrorReply>(&outgoing[0].reply);
+    return error == nullptr ? std::nullopt : std::optional(error->code);
+  }
+};
+
+TEST_CASE("WhoWasRegisteredBeforeTheStartHoldsRetentionWhereItWas") {
+  const Fixture f;
+  REQUIRE(f.holds.last({0}));
+  CHECK(f.holds.last({0})->consumer == "known");
+  CHECK(f.holds.last({0})->cursor == Sequence{5});
+}
+
+TEST_CASE("AReportMovesTheHoldAtOnce") {
+  Fixture f;
+  f.consumers.on_cursor({"a", "known", {}, Sequence{7}, 0, 0, "LIVE"});
+  CHECK(f.holds.last({0})->cursor == Sequence{7});
+  CHECK(f.consumers.take_work().size() == 1);
+}
+
+TEST_CASE("AConsumerThatIsGoneIsForgotten") {
+  Fixture f;
+  f.consumers.on_forget({"route", 1}, {"a", "known"});
+  auto work = f.consumers.take_work();
+  REQUIRE(work.size() == 1);
+  const auto* forget = std::get_if<ForgetWork>(&work[0]);
+  REQUIRE(forget != nullptr);
+  CommitOutcome outcome;
+  outcome.forgotten.push_back(forget->key);
+  // What it still says meanwhile holds nothing.
+  f.consumers.on_cursor({"a", "known", {}, Sequence{7}, 0, 0, "LIVE"});
+  CHECK(f.consumers.take_work().empty());
+  f.consumers.on_outcome(outcome);
+  CHECK(f.consumers.all().size() == 1);
+}
+
+TEST_CASE("OneThatIsNotForgottenAfterAllGoesOn") {
+  Fixture f;
+  f.consumers.on_forget({"route", 1}, {"a", "known"});
+  static_cast<void>(f.consumers.take_work());
+  CommitOutcome outcome;
+  outcome.full = true;
+  f.consumers.on_outcome(outcome);
+  f.consumers.on_cursor({"a", "known", {}, Sequence{7}, 0, 0, "LIVE"});
+  CHECK(f.holds.last({0})->cursor == Sequence{7});
+}
+
+TEST_CASE("AReportOfAStreamThatIsNoLongerHereHoldsNothing") {
+  Fixture f;
+  f.consumers.on_cursor({"gone", "c", {}, Sequence{7}, 0, 0, "LIVE"});
+  CHECK(f.holds.last({0})->consumer == "known");
+}
+
+TEST_CASE("AConsumerThatIsThereOrUnknownIsNotForgotten") {
+  Fixture f;
+  f.consumers.on_forget({"route", 1}, {"a", "nobody"});
+  CHECK(f.refusal() == ErrorCode::kNotFound);
+  f.consumers.on_cursor({"a", "known", {}, Sequence{7}, 0, 0, "LIVE"});
+  static_cast<void>(f.consumers.take_work());
+  f.consumers.on_forget({"route", 1}, {"a", "known"});
+  CHECK(f.refusal() == ErrorCode::kUnavailable);
+  f.clock.advance(limits::kConsumerSilent);
+  f.consumers.on_forget({"route", 1}, {"a", "known"});
+  CHECK_FALSE(f.refusal());
+  CHECK(f.consumers.take_work().size() == 1);
+}
+
+}  // namespace
+}  // namespace forebay
