@@ -246,7 +246,8 @@ void put_producers(Rewriting& out, const LogAtRest& source, const Salvage& found
     out.producer(id, record);
   }
   for (const auto& [id, of] : kept) {
-    if (all.contains(id)) continue;
+    // One without a name has no record once it said goodbye.
+    if (all.contains(id) || !source.may_lack(log_layout::producer_key(id))) continue;
     problems.push_back("producer " + std::to_string(id.value) +
                        ": its record is gone, and with it its name: what it sends again because it "
                        "was not told about it will be there twice");

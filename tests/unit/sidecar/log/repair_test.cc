@@ -149,6 +149,48 @@ TEST_CASE("ADamagedBatchBecomesAGapAndAllElseIsKept") {
   CHECK((*log)->stream({1}).next == made.heads["small"] + 1);
 }
 
+TEST_CASE("AnOldCopyOfABatchIsNotTakenForIt") {
+  MadeLog made;
+  make_log(made, 20);
+  const MadeLog::Stream& stream = made.streams["large"];
+  auto at = stream.begin();
+  SECTION("the first") {}
+  SECTION("one in the midst") { std::advance(at, 30); }
+  SECTION("the last") { at = std::prev(stream.end()); }
+  // Sound in itself, at the same place, and not what was committed there.
+  std::string old = at->second.header + at->second.payload;
+  BatchPlace place = parse_batch_header(old)->place;
+  place.commit_time += std::chrono::seconds(1);
+  set_batch_place(old.data(), place);
+  for (const std::uint64_t offset : offsets_of(test::read_file(made.file()), at->second))
+    test::write_at(made.file(), offset, old);
+  const auto report = verify_log(made.folder());
+  REQUIRE(report.has_value());
+  REQUIRE(report->streams[0].holes.size() == 1);
+  CHECK(report->streams[0].holes[0].first.value == at->first);
+  CHECK(report->streams[0].holes[0].count() == at->second.count);
+  const auto repair = repair_log(made.folder(), kNow);
+  REQUIRE(repair.has_value());
+  CHECK(check_against(made) == std::map<std::string, std::uint64_t>{{"large", at->second.count}});
+}
+
+TEST_CASE("AProducerThatSaidGoodbyeIsNotCalledLost") {
+  MadeLog made;
+  make_log(made, 5);
+  {
+    const auto log = Log::open({made.folder(), {"large", "small"}, std::nullopt});
+    auto transaction = (*log)->begin();
+    REQUIRE(transaction.erase_producer({7}).has_value());
+    REQUIRE(transaction.commit().has_value());
+  }
+  const auto& batch = made.streams["large"].begin()->second;
+  for (const std::uint64_t offset : offsets_of(test::read_file(made.file()), batch))
+    test::write_at(made.file(), offset + batch.header.size() + 20, "damage");
+  const auto repair = repair_log(made.folder(), kNow);
+  REQUIRE(repair.has_value());
+  CHECK(repair->problems == std::vector<std::string>());
+}
+
 TEST_CASE("AnyPageMayBeGone") {
   MadeLog made;
   make_log(made, 8);
