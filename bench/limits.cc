@@ -7,8 +7,8 @@
 //   scan     what append left, read by a cursor and copied
 //   hop      PUSH → PULL over ipc: --value bytes a frame
 //   pipe     PUSH → PULL → LMDB (synced) → PUB → SUB: as above
-//   round    one frame at a time: PUSH → PULL → LMDB (synced) → back
-//   keyed    LMDB, --group random keys of --keys a transaction, synced, --value bytes each
+//   round    one frame at a time: PUSH → PULL → LMDB (synced) → back, all in one thread
+//   keyed    LMDB, --group keys a transaction, of --keys in turn, synced, --value bytes each
 #include "common/base/limits.h"
 
 #include <fcntl.h>
@@ -271,7 +271,18 @@ void pipe(const Options& options) {
 
 void round(const Options& options) {
   Pipe pipe(options);
-  std::thread relaying([&] { Relay(options, pipe.in, pipe.out).run(); });
+  std::thread relaying([&] {
+    Lmdb lmdb(options.dir + "/relay");
+    std::uint64_t key = 1;
+    receive(pipe.in, options.values(), [&](Message frame) {
+      lmdb.ensure(2 << 20);
+      MDB_txn* txn = lmdb.begin();
+      lmdb.append(txn, key++, frame.view());
+      check(mdb_txn_commit(txn), "commit");
+      std::array<Message, 2> both{Message(std::string_view("t")), std::move(frame)};
+      static_cast<void>(pipe.out.send(both));
+    });
+  });
   const std::string bytes(options.value, 'x');
   std::vector<std::int64_t> taken;
   for (std::uint64_t i = 0; i < options.values(); ++i) {

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <optional>
 
-#include "common/base/limits.h"
-
 namespace forebay {
 namespace {
 
@@ -57,7 +55,8 @@ struct Gathering {
 
 }  // namespace
 
-Result<Outgoing> serve_fetch(const Log& log, const Peer& peer, const Fetch& request) {
+Result<Outgoing> serve_fetch(const Log& log, const Peer& peer, const Fetch& request,
+                             std::uint64_t bytes_max) {
   const auto index = stream_named(log, request.stream);
   if (!index) return no_such_stream(peer, request.stream);
   if (request.from.value == 0 || (request.to.value != 0 && request.to < request.from)) {
@@ -85,14 +84,9 @@ Result<Outgoing> serve_fetch(const Log& log, const Peer& peer, const Fetch& requ
     return Outgoing{
         peer, Trimmed{request.stream, stream->incarnation, stream->oldest, stream->head()}, {}};
   }
-  Gathering gathering{request,
-                      std::clamp<std::uint64_t>(
-                          request.bytes == 0 ? limits::kFetchReplyBytesDefault : request.bytes, 1,
-                          limits::kFetchReplyBytesMax),
-                      {},
-                      request.from,
-                      false,
-                      std::nullopt};
+  Gathering gathering{request, request.bytes == 0 ? bytes_max : std::min(request.bytes, bytes_max),
+                      {},      request.from,
+                      false,   std::nullopt};
   if (request.from == stream->next) {
     gathering.diverged = request.checksum != 0 && request.checksum != stream->last_checksum;
   } else if (request.from != request.to) {

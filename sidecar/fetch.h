@@ -2,13 +2,16 @@
 // out before it is sent.
 #pragma once
 
+#include "common/base/limits.h"
 #include "sidecar/log/log.h"
 #include "sidecar/work.h"
 
 namespace forebay {
 
 /// `Batches` with the batches, or `Trimmed`, `Corrupt`, `Diverged`, `ErrorReply`. kIo is fatal.
-[[nodiscard]] Result<Outgoing> serve_fetch(const Log& log, const Peer& peer, const Fetch& request);
+/// At most `bytes_max` bytes, or as the request says, but always one batch.
+[[nodiscard]] Result<Outgoing> serve_fetch(const Log& log, const Peer& peer, const Fetch& request,
+                                           std::uint64_t bytes_max = limits::kFetchReplyBytesMax);
 
 /// `Found` or `ErrorReply`.
 [[nodiscard]] Result<Outgoing> serve_find(const Log& log, const Peer& peer, const Find& request);

@@ -3,6 +3,7 @@
 // reply has left, so that a peer that asks and does not read holds no more than that.
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <map>
@@ -34,8 +35,10 @@ class FetchQueue {
     // One more than promised: ZeroMQ lets go of a reply a moment after the peer has all of it.
     if (count > limits::kFetchesInFlightPerPeerMax) return nullptr;
     ++count;
+    ++under_way_->replies;
     return {under_way_.get(), [under_way = under_way_, route](const void*) {
               const std::lock_guard hold_again(under_way->mutex);
+              --under_way->replies;
               const auto found = under_way->by_route.find(route);
               if (--found->second == 0) under_way->by_route.erase(found);
             }};
@@ -77,6 +80,15 @@ class FetchQueue {
   /// Answers on their way back to the ingest thread.
   [[nodiscard]] Mailbox<Outgoing>& replies() { return replies_; }
 
+  /// How long the next reply may be: its share of what all that are under way may take, so that
+  /// one consumer that catches up waits for few replies, and many do not fill the memory.
+  [[nodiscard]] std::size_t reply_bytes_max() const {
+    const std::lock_guard hold(under_way_->mutex);
+    return std::clamp(
+        limits::kFetchRepliesBytesTarget / std::max<std::size_t>(under_way_->replies, 1),
+        limits::kFetchReplyBytesMin, limits::kFetchReplyBytesMax);
+  }
+
   void stop() {
     const std::lock_guard hold(mutex_);
     stopped_ = true;
@@ -88,6 +100,7 @@ class FetchQueue {
   struct UnderWay {
     std::mutex mutex;
     std::map<std::string, std::size_t> by_route;
+    std::size_t replies = 0;
   };
 
   std::mutex mutex_;

@@ -20,7 +20,7 @@ constexpr int kBadInput = 2;
 /// Batches come and go by the thousand a second, each larger than what the C library by default
 /// gives back to the system at once, and then has to ask for again, zeroed, page by page.
 void keep_freed_memory() {
-  ::mallopt(M_MMAP_THRESHOLD, 4 << 20);
+  ::mallopt(M_MMAP_THRESHOLD, 8 << 20);
   ::mallopt(M_TRIM_THRESHOLD, 32 << 20);
 }
 

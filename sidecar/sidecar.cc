@@ -388,7 +388,7 @@ class Service {
     }
   }
   Result<Outgoing> serve(const Peer& peer, const Fetch& request) {
-    return serve_fetch(log_, peer, request);
+    return serve_fetch(log_, peer, request, fetches_.reply_bytes_max());
   }
   Result<Outgoing> serve(const Peer& peer, const Find& request) {
     return serve_find(log_, peer, request);

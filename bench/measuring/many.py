@@ -58,4 +58,5 @@ def streams(settings, size, count):
         return {
             f"streams/{count}/forebay": rate(figures),
             f"memory-streams/{count}/forebay": running.memory.peak_mib,
+            f"memory/{count} streams/forebay": running.memory.peak_mib,
         }

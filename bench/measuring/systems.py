@@ -180,11 +180,12 @@ def systems(settings):
     return ["forebay"] + [system for system, there in needs.items() if there and clients[system].exists()]
 
 
-def limit(settings, role, keep=False, **options):
-    """Runs a role of bench_limits to its end."""
+def limit(settings, role, keep=False, kept=False, **options):
+    """Runs a role of bench_limits to its end. `keep`: its files, for another role, which has `kept` them in the page cache."""
     folder = pathlib.Path(settings.scratch) / "limits"
     words = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
-    settings.prepare()
+    if not kept:
+        settings.prepare()
     try:
         with Role(settings.binaries / "bench_limits", role, "--dir", folder, *words) as running:
             return running.end()

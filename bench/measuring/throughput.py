@@ -75,7 +75,7 @@ def limits(settings, size):
     batches = {"bytes": settings.count(1 << 30, 16 << 20), "value": BATCH_BYTES, "commit": 8 << 20}
     return {
         f"publish-bytes/{size}/lmdb": megabytes(limit(settings, "append", keep=True, **batches)),
-        "scan/lmdb": megabytes(limit(settings, "scan")),
+        "scan/lmdb": megabytes(limit(settings, "scan", kept=True)),
         f"live-bytes/{size}/pipe": megabytes(limit(settings, "pipe", **batches)),
         "hop/libzmq": megabytes(limit(settings, "hop", **batches)),
     }

@@ -31,8 +31,9 @@ inline constexpr std::size_t kControlFrameBytesMax =
     64 << 10;  // a longer one is not even answered: it goes with its connection
 inline constexpr std::size_t kSubscriptionFrameBytesMax =
     1 << 10;  // into PUB, which keeps each subscription's bytes; a handshake has less, too
-inline constexpr std::size_t kFetchReplyBytesMax = 4 << 20;
-inline constexpr std::size_t kFetchReplyBytesDefault = 1 << 20;
+inline constexpr std::size_t kFetchReplyBytesMax = 3 << 20;
+inline constexpr std::size_t kFetchReplyBytesMin = 256 << 10;      // however many there are
+inline constexpr std::size_t kFetchRepliesBytesTarget = 24 << 20;  // of all, which share it
 inline constexpr std::size_t kIpcPathBytesMax = 107;
 
 // High-water marks: libzmq counts messages, so each is a byte budget over the largest usual
