@@ -13,6 +13,7 @@
 
 #include <fcntl.h>
 #include <lmdb.h>
+#include <malloc.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -335,6 +336,9 @@ int main(int argc, char** argv) {
   app.add_option("--group", options.group);
   app.add_option("--keys", options.keys);
   CLI11_PARSE(app, argc, argv);
+  // As the sidecar does, which else asks for the memory of each commit anew.
+  ::mallopt(M_MMAP_THRESHOLD, 8 << 20);
+  ::mallopt(M_TRIM_THRESHOLD, 32 << 20);
   roles.at(role)(options);
   return 0;
 }

@@ -81,8 +81,13 @@ void add_stream(std::vector<Row>& rows, const SidecarAnswer& answer, const Json&
           rate_text,
           std::to_string(number(stream, "lost"))};
   Health health;
-  const auto full = answer.report->find("full");
-  health.add(full != answer.report->end() && *full == true, "full");
+  const auto says = [](const Json& object, const char* key) {
+    const auto found = object.find(key);
+    return found != object.end() && *found == true;
+  };
+  health.add(says(*answer.report, "full"), "full");
+  health.add(says(stream, "refusing"), "waits for a consumer");
+  health.add(number(stream, "damaged") > 0, "damaged");
   health.add(number(stream, "lost") > 0, "lost events");
   bool first = true;
   for (const Json& consumer : list(*answer.report, "consumers")) {

@@ -67,5 +67,6 @@ void add_rebuild_verb(CLI::App& app, Globals& globals);
 void add_consumers_verb(CLI::App& app, Globals& globals);
 void add_bench_verb(CLI::App& app, Globals& globals);
 void add_verify_verb(CLI::App& app, Globals& globals);
+void add_backup_verbs(CLI::App& app, Globals& globals);
 
 }  // namespace forebay

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "common/base/bytes.h"
+
 namespace forebay {
 namespace {
 
@@ -109,6 +111,19 @@ Result<Outgoing> serve_fetch(const Log& log, const Peer& peer, const Fetch& requ
                   Batches{request.stream, stream->incarnation, gathering.next, gathering.next < end,
                           stream->head(), stream->oldest},
                   std::move(gathering.bytes)};
+}
+
+Result<Outgoing> serve_records(const Log& log, const Peer& peer) {
+  const auto records = log.snapshot().records();
+  if (!records) return fail(records.error());
+  std::string bytes;
+  for (const auto& [key, value] : *records) {
+    for (const std::string& part : {key, value}) {
+      append_le(bytes, static_cast<std::uint32_t>(part.size()));
+      bytes += part;
+    }
+  }
+  return Outgoing{peer, Records{records->size()}, std::move(bytes)};
 }
 
 Result<Outgoing> serve_find(const Log& log, const Peer& peer, const Find& request) {

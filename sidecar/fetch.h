@@ -13,6 +13,9 @@ namespace forebay {
 [[nodiscard]] Result<Outgoing> serve_fetch(const Log& log, const Peer& peer, const Fetch& request,
                                            std::uint64_t bytes_max = limits::kFetchReplyBytesMax);
 
+/// `Records` with all of one moment.
+[[nodiscard]] Result<Outgoing> serve_records(const Log& log, const Peer& peer);
+
 /// `Found` or `ErrorReply`.
 [[nodiscard]] Result<Outgoing> serve_find(const Log& log, const Peer& peer, const Find& request);
 

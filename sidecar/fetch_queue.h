@@ -11,6 +11,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 
 #include "common/base/limits.h"
@@ -20,28 +21,56 @@
 namespace forebay {
 
 class FetchQueue {
- public:
-  struct Request {
-    Peer peer;
-    std::variant<Fetch, Find> body;
-    std::shared_ptr<const void> slot = {};
+ private:
+  /// Shared with each slot: ZeroMQ may hold a reply for longer than there is a queue.
+  struct UnderWay {
+    std::mutex mutex;
+    std::map<std::string, std::size_t> by_route;
+    std::size_t bytes = 0;
   };
 
-  /// A place among the peer's long replies, for Outgoing::slot; nullptr if it has as many as it
-  /// may.
-  [[nodiscard]] std::shared_ptr<const void> take_slot(const std::string& route) {
-    const std::lock_guard hold(under_way_->mutex);
-    std::size_t& count = under_way_->by_route[route];
-    // One more than promised: ZeroMQ lets go of a reply a moment after the peer has all of it.
-    if (count > limits::kFetchesInFlightPerPeerMax) return nullptr;
-    ++count;
-    ++under_way_->replies;
-    return {under_way_.get(), [under_way = under_way_, route](const void*) {
-              const std::lock_guard hold_again(under_way->mutex);
-              --under_way->replies;
-              const auto found = under_way->by_route.find(route);
-              if (--found->second == 0) under_way->by_route.erase(found);
-            }};
+ public:
+  /// A place among the peer's long replies, for Outgoing::slot.
+  class Slot {
+   public:
+    Slot(std::shared_ptr<UnderWay> under_way, std::string route)
+        : under_way_(std::move(under_way)), route_(std::move(route)) {}
+    Slot(const Slot&) = delete;
+    Slot& operator=(const Slot&) = delete;
+    ~Slot() {
+      const std::lock_guard hold(under_way_->mutex);
+      under_way_->bytes -= bytes_;
+      const auto found = under_way_->by_route.find(route_);
+      if (--found->second == 0) under_way_->by_route.erase(found);
+    }
+    /// How long the reply is that has it.
+    void hold_bytes(std::size_t bytes) {
+      const std::lock_guard hold(under_way_->mutex);
+      under_way_->bytes += bytes - std::exchange(bytes_, bytes);
+    }
+
+   private:
+    std::shared_ptr<UnderWay> under_way_;
+    std::string route_;
+    std::size_t bytes_ = 0;
+  };
+
+  struct Request {
+    Peer peer;
+    std::variant<Fetch, Find, RecordsRequest> body;
+    std::shared_ptr<Slot> slot = {};
+  };
+
+  /// nullptr if the peer has as many as it may.
+  [[nodiscard]] std::shared_ptr<Slot> take_slot(const std::string& route) {
+    {
+      const std::lock_guard hold(under_way_->mutex);
+      std::size_t& count = under_way_->by_route[route];
+      // One more than promised: ZeroMQ lets go of a reply a moment after the peer has all of it.
+      if (count > limits::kFetchesInFlightPerPeerMax) return nullptr;
+      ++count;
+    }
+    return std::make_shared<Slot>(under_way_, route);
   }
 
   /// False if the peer, or the queue, has as many under way as it may.
@@ -67,6 +96,7 @@ class FetchQueue {
 
   /// The request that was taken is answered.
   void done(Request request, Outgoing reply) {
+    request.slot->hold_bytes(reply.batches.size());
     reply.slot = std::move(request.slot);
     replies_.post(std::move(reply));
   }
@@ -80,13 +110,13 @@ class FetchQueue {
   /// Answers on their way back to the ingest thread.
   [[nodiscard]] Mailbox<Outgoing>& replies() { return replies_; }
 
-  /// How long the next reply may be: its share of what all that are under way may take, so that
-  /// one consumer that catches up waits for few replies, and many do not fill the memory.
+  /// How long the next reply may be: a part of what is left of what all may take, so that one
+  /// consumer that catches up waits for few replies, and many do not fill the memory.
   [[nodiscard]] std::size_t reply_bytes_max() const {
     const std::lock_guard hold(under_way_->mutex);
-    return std::clamp(
-        limits::kFetchRepliesBytesTarget / std::max<std::size_t>(under_way_->replies, 1),
-        limits::kFetchReplyBytesMin, limits::kFetchReplyBytesMax);
+    const std::size_t left = limits::kFetchRepliesBytesTarget -
+                             std::min(under_way_->bytes, limits::kFetchRepliesBytesTarget);
+    return std::clamp(left / 4, limits::kFetchReplyBytesMin, limits::kFetchReplyBytesMax);
   }
 
   void stop() {
@@ -96,13 +126,6 @@ class FetchQueue {
   }
 
  private:
-  /// Shared with each slot: ZeroMQ may hold a reply for longer than there is a queue.
-  struct UnderWay {
-    std::mutex mutex;
-    std::map<std::string, std::size_t> by_route;
-    std::size_t replies = 0;
-  };
-
   std::mutex mutex_;
   std::condition_variable arrived_;
   std::deque<Request> requests_;

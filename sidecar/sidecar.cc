@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <condition_variable>
+#include <stop_token>
 #include <thread>
 
 #include "common/base/histogram.h"
@@ -22,6 +24,7 @@
 #include "sidecar/holds.h"
 #include "sidecar/ingest.h"
 #include "sidecar/retention.h"
+#include "sidecar/scrub.h"
 #include "sidecar/status.h"
 
 namespace forebay {
@@ -29,7 +32,13 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr int kFetchNiceness = 10;
+constexpr int kFetchNiceness = 10, kScrubNiceness = 19;
+constexpr milliseconds kScrubStepInterval{125};      // 8 MiB/s
+constexpr milliseconds kScrubPassInterval{600'000};  // from the end of the log to its beginning
+
+void be_nice(int niceness) {
+  static_cast<void>(::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), niceness));
+}
 
 /// What the broadcast thread is told of a commit.
 struct BroadcastNews {
@@ -51,7 +60,8 @@ class Service {
         router_(context_, SocketKind::kRouter, limits::kControlHighWaterMessages),
         pub_(context_, SocketKind::kPub, limits::kBroadcastHighWaterMessages),
         trimmer_(log, clock_, holds_, policies()),
-        committer_(log, clock_, holds_, trimmer_) {}
+        committer_(log, clock_, holds_, trimmer_),
+        scrubber_(log, options.state_dir) {}
 
   Result<void> bind() {
     pull_.limit_frames(batch_layout::kHeaderBytes + limits::kBatchPayloadBytesMax);
@@ -72,6 +82,7 @@ class Service {
     std::thread committer([this] { commit_loop(); });
     std::thread broadcaster([this] { broadcast_loop(); });
     std::thread fetcher([this] { fetch_loop(); });
+    std::jthread scrubber([this](const std::stop_token& stop) { scrub_loop(stop); });
     ingest_loop(signals);
     queue_.stop();
     committer.join();
@@ -81,6 +92,8 @@ class Service {
     broadcaster.join();
     fetches_.stop();
     fetcher.join();
+    scrubber.request_stop();
+    scrubber.join();
     const std::lock_guard hold(failure_mutex_);
     if (failure_) return fail(*failure_);
     return {};
@@ -190,11 +203,12 @@ class Service {
   void on_request(const Peer& peer, const Forget& request) { consumers_.on_forget(peer, request); }
   void on_request(const Peer& peer, const Fetch& request) { queue_fetch({peer, request}); }
   void on_request(const Peer& peer, const Find& request) { queue_fetch({peer, request}); }
+  void on_request(const Peer& peer, const RecordsRequest& request) { queue_fetch({peer, request}); }
   void on_request(const Peer& peer, const StatusRequest&) {
     auto slot = fetches_.take_slot(peer.route);  // a report may be long
     if (!slot) return refuse_unavailable(peer);
-    const auto report =
-        status_report(options_.name, log_, holds_, ingest_, consumers_, commit_times(), full_);
+    const auto report = status_report({options_.name, log_, holds_, ingest_, consumers_,
+                                       commit_times(), scrubber_.damage(), full_});
     if (!report) return fail_all(report.error());
     send({peer, StatusReport{*report}, {}, std::move(slot)});
   }
@@ -282,7 +296,8 @@ class Service {
     std::vector<Message> frames;
     frames.emplace_back(std::string_view(message.peer.route));
     frames.push_back(frame(encode({message.peer.request, log_.boot()}, message.reply)));
-    if (std::holds_alternative<Batches>(message.reply))
+    if (std::holds_alternative<Batches>(message.reply) ||
+        std::holds_alternative<Records>(message.reply))
       frames.push_back(frame(std::move(message.batches)));
     if (router_.send(frames) != SendResult::kSent) ingest_.count_refused("unsendable");
   }
@@ -378,8 +393,7 @@ class Service {
   /// With the others at work, it gets the least of what there is: a consumer that catches up costs
   /// publishers less than it could take. With nobody else it has all.
   void fetch_loop() {
-    const auto self = static_cast<id_t>(::gettid());
-    static_cast<void>(::setpriority(PRIO_PROCESS, self, kFetchNiceness));
+    be_nice(kFetchNiceness);
     while (auto request = fetches_.take()) {
       auto reply =
           std::visit([&](const auto& body) { return serve(request->peer, body); }, request->body);
@@ -390,8 +404,26 @@ class Service {
   Result<Outgoing> serve(const Peer& peer, const Fetch& request) {
     return serve_fetch(log_, peer, request, fetches_.reply_bytes_max());
   }
+  Result<Outgoing> serve(const Peer& peer, const RecordsRequest&) {
+    return serve_records(log_, peer);
+  }
   Result<Outgoing> serve(const Peer& peer, const Find& request) {
     return serve_find(log_, peer, request);
+  }
+
+  // scrub thread
+
+  void scrub_loop(const std::stop_token& stop) {
+    be_nice(kScrubNiceness);
+    std::mutex mutex;
+    std::condition_variable_any never;
+    std::unique_lock hold(mutex);
+    milliseconds pause = kScrubStepInterval;
+    while (!never.wait_for(hold, stop, pause, [&] { return stop.stop_requested(); })) {
+      const auto more = scrubber_.step(limits::kScrubStepBytes);
+      if (!more) spdlog::warn("cannot look for damage: {}", more.error().message);
+      pause = more && *more ? kScrubStepInterval : kScrubPassInterval;
+    }
   }
 
   const SidecarOptions& options_;
@@ -414,6 +446,7 @@ class Service {
   std::mutex commit_times_mutex_;
   DurationHistogram commit_times_;  // of all commits since the start
   FetchQueue fetches_;
+  Scrubber scrubber_;
   Mailbox<CommitOutcome> outcomes_;
   Mailbox<BroadcastNews> broadcasts_;
   Mailbox<Liveness> liveness_;

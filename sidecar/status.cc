@@ -14,9 +14,8 @@ std::int64_t microseconds(Nanoseconds duration) {
 
 }  // namespace
 
-Result<std::string> status_report(const std::string& name, const Log& log, const Holds& holds,
-                                  const Ingest& ingest, const Consumers& consumers,
-                                  const DurationHistogram& commit_times, bool full) {
+Result<std::string> status_report(const StatusSources& sources) {
+  const Log& log = sources.log;
   const Log::Snapshot snapshot = log.snapshot();
   std::map<std::string, Sequence, std::less<>> heads;
   Json streams = Json::array();
@@ -27,12 +26,13 @@ Result<std::string> status_report(const std::string& name, const Log& log, const
     Json entry{{"stream", log.stream_name({i})}, {"incarnation", stream->incarnation.hex()},
                {"head", stream->head().value},   {"oldest", stream->oldest.value},
                {"bytes", stream->bytes},         {"lost", stream->lost},
-               {"commit_time", nullptr},         {"refusing", holds.refusing({i})}};
+               {"commit_time", nullptr},         {"refusing", sources.holds.refusing({i})},
+               {"damaged", sources.damaged[i]}};
     if (stream->head().value > 0) entry["commit_time"] = to_rfc3339(stream->last_commit_time);
     streams.push_back(std::move(entry));
   }
   Json producers = Json::array();
-  for (const Ingest::ProducerStatus& producer : ingest.producers()) {
+  for (const Ingest::ProducerStatus& producer : sources.ingest.producers()) {
     producers.push_back({{"stream", producer.stream},
                          {"name", producer.name},
                          {"id", hex(producer.id)},
@@ -43,7 +43,7 @@ Result<std::string> status_report(const std::string& name, const Log& log, const
   }
   Json readers = Json::array();
   const MonoTime now = SystemClock().mono();
-  for (const auto& [key, consumer] : consumers.all()) {
+  for (const auto& [key, consumer] : sources.consumers.all()) {
     const std::uint64_t head = heads[key.stream].value;
     const std::uint64_t cursor = consumer.record.cursor.value;
     Json entry{{"stream", key.stream},
@@ -60,19 +60,19 @@ Result<std::string> status_report(const std::string& name, const Log& log, const
     }
     readers.push_back(std::move(entry));
   }
-  const IngestCounters& counters = ingest.counters();
-  const Json report{{"sidecar", name},
+  const IngestCounters& counters = sources.ingest.counters();
+  const Json report{{"sidecar", sources.sidecar},
                     {"boot", log.boot().hex()},
-                    {"full", full},
+                    {"full", sources.full},
                     {"streams", std::move(streams)},
                     {"producers", std::move(producers)},
                     {"consumers", std::move(readers)},
                     {"commits",
-                     {{"count", commit_times.count()},
-                      {"p50_us", microseconds(commit_times.percentile(0.5))},
-                      {"p99_us", microseconds(commit_times.percentile(0.99))},
-                      {"p999_us", microseconds(commit_times.percentile(0.999))},
-                      {"max_us", microseconds(commit_times.max())}}},
+                     {{"count", sources.commit_times.count()},
+                      {"p50_us", microseconds(sources.commit_times.percentile(0.5))},
+                      {"p99_us", microseconds(sources.commit_times.percentile(0.99))},
+                      {"p999_us", microseconds(sources.commit_times.percentile(0.999))},
+                      {"max_us", microseconds(sources.commit_times.max())}}},
                     {"counters",
                      {{"batches", counters.batches},
                       {"events", counters.events},

@@ -1,7 +1,7 @@
 // The sidecar's figures as `forebay status` shows them, one JSON object:
 //
 //   {sidecar, boot, full, streams: [{stream, incarnation, head, oldest, bytes, lost, commit_time,
-//    refusing}],
+//    refusing, damaged}],
 //    producers: [{stream, name, id, epoch, position, silent_ms, departed}],
 //    consumers: [{stream, consumer, cursor, lag, lost, failed, state, heard_ms}],
 //    commits: {count, p50_us, p99_us, p999_us, max_us} (since the start),
@@ -9,6 +9,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "common/base/histogram.h"
 #include "sidecar/consumers.h"
@@ -18,9 +19,17 @@
 
 namespace forebay {
 
-[[nodiscard]] Result<std::string> status_report(const std::string& name, const Log& log,
-                                                const Holds& holds, const Ingest& ingest,
-                                                const Consumers& consumers,
-                                                const DurationHistogram& commit_times, bool full);
+struct StatusSources {
+  const std::string& sidecar;
+  const Log& log;
+  const Holds& holds;
+  const Ingest& ingest;
+  const Consumers& consumers;
+  DurationHistogram commit_times;
+  std::vector<std::uint64_t> damaged;  // sequences, by stream
+  bool full;
+};
+
+[[nodiscard]] Result<std::string> status_report(const StatusSources& sources);
 
 }  // namespace forebay

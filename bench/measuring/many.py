@@ -29,12 +29,14 @@ def catch_up(settings, size):
         catching.line()
         beside = rate(running.role("publish", events=behind // 2, size=size).end())
         running.end(catching)
+        memory = running.memory.peak_mib
     taken = seconds(caught_up, caught_up) if caught_up else DEADLINE_SECONDS
     found = {f"catch-up-speed/{size}/forebay": caught_up["events"] / taken} if caught_up else {}
     return found | {
         f"catch-up/{size}/forebay": taken,
         f"catch-up-published/{size}/forebay": 100 * (after - before) / (ended - began) / speed,
         f"catch-up-beside/{size}/forebay": 100 * beside / alone,
+        f"memory/catch-up {size}/forebay": memory,
     }
 
 
@@ -47,7 +49,10 @@ def fan_out(settings, size, consumers):
             each.line()
         publishing = running.role("publish", events=events, size=size)
         end = max((each.end() for each in listening), key=lambda figures: figures["end_ns"])
-        return {f"fan-out/{consumers}/forebay": rate(publishing.end(), end)}
+        return {
+            f"fan-out/{consumers}/forebay": rate(publishing.end(), end),
+            f"memory/fan-out to {consumers}/forebay": running.memory.peak_mib,
+        }
 
 
 def streams(settings, size, count):

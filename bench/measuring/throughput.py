@@ -16,11 +16,13 @@ def publish(settings, system, size):
         found = {f"publish/{name}": rate(figures)}
         if system == "forebay":
             found[f"publish-bytes/{name}"] = rate(figures) * (size + WIRE_OVERHEAD) / 1e6
-            found[f"memory/{name}"] = running.memory.peak_mib
+            found[f"memory/publish {name}"] = running.memory.peak_mib
         if system == "rabbit":
             return found  # a queue has no replay: what was taken is gone
         behind = {} if system.startswith("redis") else {"behind": True}
         found[f"replay/{name}"] = listen_to_all(running, events, behind)
+        if system == "forebay":
+            found[f"memory/replay {name}"] = running.memory.peak_mib
         if system in ("forebay", "nats"):
             running.restart(evicted=True)
             found[f"replay-evicted/{name}"] = listen_to_all(running, events, behind)
@@ -62,11 +64,13 @@ def view(settings, size):
         keeping = running.role("view", events=events, view_dir=running.folder / "behind", behind=True)
         keeping.line()
         applied = keeping.end()
+        memory = running.memory.peak_mib
     bare = limit(settings, "keyed", value=size - 38, count=events, group=max(1, events // applied["commits"]))
     return {
         f"view/{size}/forebay": speed,
         f"apply/{size}/forebay": rate(applied),
         f"apply/{size}/lmdb": rate(bare),
+        f"memory/view {size}/forebay": memory,
     }
 
 

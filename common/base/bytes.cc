@@ -1,7 +1,7 @@
 #include "common/base/bytes.h"
 
 #include <xxhash.h>
-#if defined(__x86_64__)
+#if defined(__x86_64__) && __has_include(<xxh_x86dispatch.h>)
 #include <xxh_x86dispatch.h>  // takes the widest vectors that the processor has: three times as fast
 #endif
 

@@ -32,8 +32,8 @@ inline constexpr std::size_t kControlFrameBytesMax =
 inline constexpr std::size_t kSubscriptionFrameBytesMax =
     1 << 10;  // into PUB, which keeps each subscription's bytes; a handshake has less, too
 inline constexpr std::size_t kFetchReplyBytesMax = 3 << 20;
-inline constexpr std::size_t kFetchReplyBytesMin = 256 << 10;      // however many there are
-inline constexpr std::size_t kFetchRepliesBytesTarget = 24 << 20;  // of all, which share it
+inline constexpr std::size_t kFetchReplyBytesMin = 256 << 10;      // however much is under way
+inline constexpr std::size_t kFetchRepliesBytesTarget = 24 << 20;  // under way; then they are short
 inline constexpr std::size_t kIpcPathBytesMax = 107;
 
 // High-water marks: libzmq counts messages, so each is a byte budget over the largest usual
@@ -76,6 +76,8 @@ inline constexpr std::size_t kCommitAtOnceBytesMax =
 inline constexpr std::size_t kIngestCostBytesMin =
     1 << 10;  // of the smallest frame, so that many of them do not keep control waiting
 inline constexpr std::size_t kFetchesInFlightPerPeerMax = 4;
+inline constexpr std::size_t kScrubStepBytes = 1 << 20;  // verified at once, for a short snapshot
+inline constexpr std::size_t kScrubLookBytesMin = 64 << 10;  // what an empty stream counts for
 inline constexpr std::size_t kFetchQueueMax = 1024;
 inline constexpr milliseconds kLivenessInterval{100};     // how often ingest tells what it heard
 inline constexpr milliseconds kBeaconInterval{200};       // of a stream that moved lately

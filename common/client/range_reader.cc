@@ -120,7 +120,7 @@ std::optional<RangeReader::Piece> RangeReader::take_missing(Sequence end, std::s
   if (range_.to.value != 0) end = std::min(end, range_.to);
   const Sequence first = std::exchange(next_, end);
   checksum_ = checksum;
-  return Piece(Missing{first, end.value - first.value, std::move(reason)});
+  return Piece(Missing{first, end.value - first.value, std::move(reason), checksum != 0});
 }
 
 Result<ResolvedPosition> resolve_position(ControlClient& client, const std::string& stream,

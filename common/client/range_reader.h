@@ -45,7 +45,8 @@ class RangeReader {
   struct Missing {
     Sequence first;
     std::uint64_t count;
-    std::string reason;  // "trimmed", "corrupt" or what a gap record says
+    std::string reason;     // "trimmed", "corrupt" or what a gap record says
+    bool recorded = false;  // by a gap record
   };
   using Piece = std::variant<Events, Missing>;
 

@@ -282,12 +282,14 @@ std::vector<std::pair<Envelope, Request>> Subscription::take_requests(MonoTime n
   // A poll otherwise: a beacon overdue may hide a moved head.
   const bool overdue = !beacon_due_ || now > *beacon_due_;
   if (!behind() && (!overdue || now < request_due_)) return due;
+  // One that got no reply in time is asked again for less: the link may be slow.
+  if (fetch_id_ != 0) fetch_bytes_ = limits::kFetchReplyBytesMin;
   fetch_id_ = next_id++;
   request_due_ = now + limits::kFetchTimeout;
   // What waits to be opened ends on a checksum not yet known; the chain is checked then.
   const std::uint64_t checksum = fetched_.empty() ? cursor_.checksum : 0;
   due.emplace_back(Envelope{fetch_id_, {}},
-                   Fetch{stream_, cursor_.incarnation, fetch_from(), {}, 0, checksum});
+                   Fetch{stream_, cursor_.incarnation, fetch_from(), {}, fetch_bytes_, checksum});
   return due;
 }
 
@@ -309,6 +311,7 @@ void Subscription::on_reply(const ReplyMessage& reply, Message batches, MonoTime
   if (to_fetch && fetch_id_ == 0) return;  // the sidecar restarted since it was asked
   if (to_fetch) {
     fetch_id_ = 0;
+    fetch_bytes_ = std::min(2 * fetch_bytes_, limits::kFetchReplyBytesMax);
     const auto* found = std::get_if<Batches>(&reply.body);
     if (found != nullptr && found->more && found->incarnation == cursor_.incarnation &&
         found->next > fetch_from() && behind()) {

@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "common/base/clock.h"
+#include "common/base/limits.h"
 #include "common/event/batch.h"
 #include "common/wire/beacon.h"
 #include "common/wire/control.h"
@@ -159,7 +160,8 @@ class Subscription {
     std::shared_ptr<const Message> batches;
     MonoTime arrived;
   };
-  std::deque<Fetched> fetched_;       // replies with more after them, not yet opened: at most two
+  std::deque<Fetched> fetched_;  // replies with more after them, not yet opened: at most two
+  std::uint64_t fetch_bytes_ = limits::kFetchReplyBytesMax;
   std::deque<Buffered> live_buffer_;  // broadcasts ahead of a fetch that is under way
   std::size_t live_buffer_bytes_ = 0;
 

@@ -10,6 +10,7 @@
 #include <fstream>
 #include <optional>
 
+#include "common/base/files.h"
 #include "common/base/ids.h"
 
 namespace forebay {
@@ -33,16 +34,6 @@ Result<void> write_synced(const std::string& path, const std::string& text) {
   const int error = errno;
   ::close(descriptor);
   if (!written) return fail_errno("cannot write " + path, error);
-  return {};
-}
-
-Result<void> sync_folder(const std::string& path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) return fail_errno("cannot open " + path, errno);
-  const bool synced = ::fsync(descriptor) == 0;
-  const int error = errno;
-  ::close(descriptor);
-  if (!synced) return fail_errno("cannot sync " + path, error);
   return {};
 }
 

@@ -127,8 +127,15 @@ struct StatusRequest {
   void fields(Fields&) {}
 };
 
-using Request = std::variant<Register, Keepalive, Goodbye, Subscribe, CursorReport, Forget, Fetch,
-                             Find, StatusRequest>;
+/// An operator's, for a backup.
+struct RecordsRequest {
+  static constexpr std::string_view kOp = "records";
+  template <class Fields>
+  void fields(Fields&) {}
+};
+
+using Request = std::variant<RecordsRequest, Register, Keepalive, Goodbye, Subscribe, CursorReport,
+                             Forget, Fetch, Find, StatusRequest>;
 
 // from the sidecar
 
@@ -235,6 +242,17 @@ struct Forgotten {
   }
 };
 
+/// The second frame holds the records: u32 length, key, u32 length, value, as docs/log-format.md has
+/// them.
+struct Records {
+  static constexpr std::string_view kOp = "records";
+  std::uint64_t count = 0;
+  template <class Fields>
+  void fields(Fields& f) {
+    f("count", count);
+  }
+};
+
 /// The second frame holds the batches.
 struct Batches {
   static constexpr std::string_view kOp = "batches";
@@ -322,7 +340,7 @@ struct ErrorReply {
 
 using Reply =
     std::variant<Registered, Alive, Acknowledged, Resend, Full, Refused, Subscribed, Forgotten,
-                 Batches, Trimmed, Corrupt, Diverged, Found, StatusReport, ErrorReply>;
+                 Records, Batches, Trimmed, Corrupt, Diverged, Found, StatusReport, ErrorReply>;
 
 // on the wire
 

@@ -9,25 +9,10 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "common/base/files.h"
 #include "common/event/json_value.h"
 
 namespace forebay {
-namespace {
-
-/// Makes a new file's name durable.
-Result<void> sync_folder_of(const std::string& path) {
-  const std::string folder = std::filesystem::path(path).parent_path().string();
-  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) return fail_errno("cannot open " + folder, errno);
-  const int result = ::fsync(descriptor);
-  const int why = errno;
-  ::close(descriptor);
-  if (result != 0) return fail_errno("cannot sync " + folder, why);
-  return {};
-}
-
-}  // namespace
-
 Result<std::unique_ptr<RejectsFile>> RejectsFile::open(const std::string& path,
                                                        std::uint64_t fingerprint) {
   const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -35,7 +20,8 @@ Result<std::unique_ptr<RejectsFile>> RejectsFile::open(const std::string& path,
   char hex[17];
   std::snprintf(hex, sizeof hex, "%016llx", static_cast<unsigned long long>(fingerprint));
   std::unique_ptr<RejectsFile> file(new RejectsFile(path, descriptor, hex));
-  if (auto synced = sync_folder_of(path); !synced) return fail(synced.error());
+  if (auto synced = sync_folder(std::filesystem::path(path).parent_path().string()); !synced)
+    return fail(synced.error());
   if (auto recovered = file->recover(); !recovered) return fail(recovered.error());
   if (fingerprint == 0) file->noted_up_to_ = 0;
   return file;

@@ -394,6 +394,19 @@ Result<Sequence> Log::Snapshot::find_time(StreamIndex stream, WallTime time) con
   return find_time_in(txn_, log_->batches_[stream.value], *record, time);
 }
 
+Result<std::vector<std::pair<std::string, std::string>>> Log::Snapshot::records() const {
+  std::vector<std::pair<std::string, std::string>> all;
+  for (const std::string_view prefix :
+       {kStreamPrefix, kProducerPrefix, kConsumerPrefix, kClockKey}) {
+    const auto add = [&](std::string_view name, std::string_view bytes) -> Result<void> {
+      all.emplace_back(std::string(prefix).append(name), bytes);
+      return {};
+    };
+    if (auto read = for_each(txn_, log_->main_, prefix, add); !read) return fail(read.error());
+  }
+  return all;
+}
+
 Result<std::vector<std::pair<ProducerId, ProducerRecord>>> Log::Snapshot::producers() const {
   std::vector<std::pair<ProducerId, ProducerRecord>> all;
   const auto add = [&](std::string_view name, std::string_view bytes) -> Result<void> {

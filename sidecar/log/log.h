@@ -166,6 +166,8 @@ class Log::Snapshot {
   /// The base sequence of the first batch committed at or after `time`; next if there is none.
   [[nodiscard]] Result<Sequence> find_time(StreamIndex stream, WallTime time) const;
 
+  /// Key and value of every record of streams, producers, consumers and the clock, as stored.
+  [[nodiscard]] Result<std::vector<std::pair<std::string, std::string>>> records() const;
   [[nodiscard]] Result<std::vector<std::pair<ProducerId, ProducerRecord>>> producers() const;
   [[nodiscard]] Result<std::vector<std::pair<ConsumerKey, ConsumerRecord>>> consumers() const;
 

@@ -177,12 +177,29 @@ void TreeWalk::run(const PageFile::Tree& tree, const Visit& visit) {
   if (tree.root == PageFile::kNoPage) return;
   const std::uint64_t damaged_before = damaged_;
   Run run{tree, visit};
-  if (tree.depth == 0 || tree.depth > kDepthMax) return damage(tree.root, "a tree of no depth");
-  page(run, tree.root, 1, {});
+  go(run);
   if (damaged_ == damaged_before && run.entries != tree.entries) {
     damage(tree.root, "a tree of " + std::to_string(run.entries) + " entries that says it has " +
                           std::to_string(tree.entries));
   }
+}
+
+void TreeWalk::run_from(const PageFile::Tree& tree, std::string_view from, const Visit& visit) {
+  if (tree.root == PageFile::kNoPage) return;
+  Run run{tree, visit, from};
+  go(run);
+}
+
+void TreeWalk::go(Run& run) {
+  const PageFile::Tree& tree = run.tree;
+  stopped_ = false;
+  if (tree.depth == 0 || tree.depth > kDepthMax) return damage(tree.root, "a tree of no depth");
+  page(run, tree.root, 1, {});
+}
+
+/// Whether it lies before what is wanted.
+bool TreeWalk::Run::before(std::string_view key) const {
+  return from && ascends(key, *from, tree.integer_keys);
 }
 
 void TreeWalk::page(Run& run, std::uint64_t number, unsigned depth, const Bounds& bounds) {
@@ -206,10 +223,14 @@ void TreeWalk::page(Run& run, std::uint64_t number, unsigned depth, const Bounds
     children.push_back(none ? std::nullopt : std::move(node));
   }
   for (std::size_t i = 0; i < children.size(); ++i) {
+    if (stopped_ || (run.from && gave_up())) return;
     if (!children[i]) continue;
     Bounds within = bounds;  // the first node's key means nothing
     if (i > 0) within.low = children[i]->key;
     if (i + 1 < children.size() && children[i + 1]) within.high = children[i + 1]->key;
+    // All in it are less than the key of the next.
+    if (run.from && within.high && !ascends(*run.from, *within.high, run.tree.integer_keys))
+      continue;
     this->page(run, children[i]->child(), depth + 1, within);
   }
 }
@@ -232,6 +253,7 @@ void TreeWalk::leaf(Run& run, std::uint64_t number, std::string_view page, const
         (bounds.high && !ascends(node->key, *bounds.high, integers))) {
       damage(number, "a key that its branch does not lead to");
     }
+    if (run.before(node->key)) continue;
     PageFile::Entry entry{node->key, {}, std::nullopt};
     const std::size_t bytes = node->value_bytes();
     if ((node->flags & kNodeHasDuplicates) != 0 ||
@@ -257,6 +279,7 @@ void TreeWalk::leaf(Run& run, std::uint64_t number, std::string_view page, const
     run.last_key = node->key;
     ++run.entries;
     run.visit(entry);
+    if (stopped_) return;
   }
 }
 

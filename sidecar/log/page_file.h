@@ -87,6 +87,13 @@ class TreeWalk {
   explicit TreeWalk(const PageFile& file);
   /// Calls `visit` for each entry that can be reached, in the order of the keys.
   void run(const PageFile::Tree& tree, const Visit& visit);
+  /// The same for those from the key `from` on, until stop(), or more damage than anybody reads.
+  /// Pages before are not read.
+  void run_from(const PageFile::Tree& tree, std::string_view from, const Visit& visit);
+  /// Ends the run after the entry that is being visited.
+  void stop() { stopped_ = true; }
+  [[nodiscard]] bool stopped() const { return stopped_; }
+  [[nodiscard]] bool gave_up() const { return damaged_ >= kDamageTextsMax; }
   /// False, with damage, unless all pages of the run are the file's and were not taken before.
   bool take(std::uint64_t number, std::uint64_t count);
   /// What was damaged, one text each; at most kDamageTextsMax of them.
@@ -101,13 +108,16 @@ class TreeWalk {
   struct Run {
     const PageFile::Tree& tree;
     const Visit& visit;
+    std::optional<std::string_view> from = {};
     std::uint64_t entries = 0;
     std::string last_key = {};
+    [[nodiscard]] bool before(std::string_view key) const;
   };
   /// What the branches above say of a page's keys: at least `low`, less than `high`.
   struct Bounds {
     std::optional<std::string> low, high;
   };
+  void go(Run& run);
   void page(Run& run, std::uint64_t number, unsigned depth, const Bounds& bounds);
   void leaf(Run& run, std::uint64_t number, std::string_view page, const Bounds& bounds);
   [[nodiscard]] std::optional<std::string_view> overflow(std::uint64_t number, std::size_t bytes);
@@ -116,6 +126,7 @@ class TreeWalk {
   std::vector<bool> used_;
   std::vector<std::string> damage_;
   std::uint64_t damaged_ = 0;
+  bool stopped_ = false;
   std::string value_;  // of an overflow run
 };
 

@@ -1,6 +1,5 @@
 #include "sidecar/log/repair.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,10 +10,12 @@
 #include <map>
 #include <optional>
 
+#include "common/base/files.h"
 #include "common/base/limits.h"
 #include "sidecar/log/layout.h"
 #include "sidecar/log/log.h"
 #include "sidecar/log/log_at_rest.h"
+#include "sidecar/log/rewriting.h"
 #include "sidecar/log/salvage.h"
 
 namespace forebay {
@@ -25,87 +26,11 @@ namespace fs = std::filesystem;
 /// Sequences past all that is known of, where a log's end is not.
 constexpr std::uint64_t kSkip = 1'000'000;
 
-/// Appends to a fresh log, in transactions of a bounded size. The first failure ends it.
-class Rewriting {
- public:
-  explicit Rewriting(Log& log) : log_(log) {}
-
-  void start_at(StreamIndex stream, Sequence next) {
-    if (auto begun = begin(0); !begun) return;
-    transaction_->start_at(stream, next);
-  }
-  /// The batch as it was, but for its incarnation and the chain.
-  void batch(StreamIndex stream, const BatchView& batch) {
-    BatchOrigin origin = batch.header().origin;
-    origin.incarnation = log_.stream(stream).incarnation;
-    bytes_ = batch.bytes();
-    set_batch_origin(bytes_.data(), origin);
-    append(stream, batch.header().place.commit_time);
-  }
-  void gap(StreamIndex stream, std::uint64_t count, const std::string& reason) {
-    bytes_ = make_gap_record(log_.stream(stream).incarnation, count, reason);
-    append(stream, WallTime{});
-  }
-  [[nodiscard]] Sequence next(StreamIndex stream) const {
-    return (transaction_ ? transaction_->stream(stream) : log_.stream(stream)).next;
-  }
-  void producer(ProducerId id, const ProducerRecord& record) {
-    if (begin(0)) take(transaction_->put_producer(id, record));
-  }
-  void consumer(const ConsumerKey& key, const ConsumerRecord& record) {
-    if (begin(0)) take(transaction_->put_consumer(key, record));
-  }
-  [[nodiscard]] Result<void> finish() {
-    if (done_ && transaction_) take(transaction_->commit());
-    transaction_.reset();
-    return done_;
-  }
-
- private:
-  /// False if it failed before, or there is no room.
-  [[nodiscard]] bool begin(std::size_t bytes) {
-    if (done_ && transaction_ && held_ + bytes > limits::kCommitBytesMax) {
-      take(transaction_->commit());
-      transaction_.reset();
-    }
-    if (done_ && !transaction_) {
-      held_ = 0;
-      take(log_.ensure_space(2 * (limits::kCommitBytesMax + limits::kBatchPayloadBytesMax)));
-      if (done_) transaction_.emplace(log_.begin());
-    }
-    held_ += bytes;
-    return done_.has_value();
-  }
-  void append(StreamIndex stream, WallTime time) {
-    if (!begin(bytes_.size())) return;
-    if (auto put = transaction_->append(stream, bytes_, bytes_.data(), time); !put)
-      done_ = fail(put.error());
-  }
-  void take(Result<void> result) {
-    if (done_ && !result) done_ = std::move(result);
-  }
-
-  Log& log_;
-  std::optional<Log::Transaction> transaction_;
-  std::size_t held_ = 0;
-  std::string bytes_;
-  Result<void> done_;
-};
-
-/// How far a producer's batches go that are kept.
-struct Kept {
-  Epoch epoch;
-  ProducerSequence position;
-  Sequence sequence;  // of its last event
-};
-using KeptByProducer = std::map<ProducerId, Kept>;
-
 /// One stream from the damaged log into the fresh one.
 class StreamRepair {
  public:
-  StreamRepair(Rewriting& out, StreamIndex index, const LogAtRest& source, const Salvage& found,
-               KeptByProducer& kept)
-      : out_(out), index_(index), source_(source), found_(found), kept_(kept) {}
+  StreamRepair(Rewriting& out, StreamIndex index, const LogAtRest& source, const Salvage& found)
+      : out_(out), index_(index), source_(source), found_(found) {}
 
   void batch(const BatchView& batch) {
     const BatchHeader& header = batch.header();
@@ -113,8 +38,6 @@ class StreamRepair {
     out_.batch(index_, batch);
     old_incarnation_ = header.origin.incarnation;
     last_checksum_ = header.checksum;
-    if (header.kind == BatchKind::kEvents)
-      kept_[header.origin.producer] = {header.origin.epoch, header.origin.last, header.last()};
   }
   void hole(const Hole& hole) {
     if (report.batches == 0 && report.gaps == 0) begin_at(hole.first);
@@ -164,7 +87,6 @@ class StreamRepair {
   StreamIndex index_;
   const LogAtRest& source_;
   const Salvage& found_;
-  KeptByProducer& kept_;
   std::optional<Incarnation> old_incarnation_;
   std::uint64_t last_checksum_ = 0;
 };
@@ -227,27 +149,17 @@ Result<Salvage> look_everywhere(const std::string& dir) {
   });
 }
 
-/// With positions as far on as the batches that are kept.
 void put_producers(Rewriting& out, const LogAtRest& source, const Salvage& found,
-                   const KeptByProducer& kept, std::vector<std::string>& problems) {
+                   std::vector<std::string>& problems) {
   std::map<ProducerId, ProducerRecord> all(source.producers.begin(), source.producers.end());
   for (const auto& [id, record] : found.producers) {
     if (!source.older && !source.may_lack(log_layout::producer_key(id))) continue;
     const auto [known, fresh] = all.try_emplace(id, record);
     if (!fresh && is_newer(record, known->second)) known->second = record;
   }
-  for (auto& [id, record] : all) {
-    const auto of = kept.find(id);
-    if (of != kept.end() && record.position < of->second.position) {
-      record.epoch = std::max(record.epoch, of->second.epoch);
-      record.position = of->second.position;
-      record.sequence = of->second.sequence;
-    }
-    out.producer(id, record);
-  }
-  for (const auto& [id, of] : kept) {
+  for (const ProducerId id : out.producers(std::move(all))) {
     // One without a name has no record once it said goodbye.
-    if (all.contains(id) || !source.may_lack(log_layout::producer_key(id))) continue;
+    if (!source.may_lack(log_layout::producer_key(id))) continue;
     problems.push_back("producer " + std::to_string(id.value) +
                        ": its record is gone, and with it its name: what it sends again because it "
                        "was not told about it will be there twice");
@@ -279,10 +191,9 @@ Result<Repair> rewrite(const std::string& dir, const std::string& target) {
 
   Repair repair;
   Rewriting out(**log);
-  KeptByProducer kept;
   for (std::size_t i = 0; i < names.size(); ++i) {
     StreamAtRest stream = source->streams.at(names[i]);
-    StreamRepair one(out, {i}, *source, *found, kept);
+    StreamRepair one(out, {i}, *source, *found);
     const auto old = found->streams.find(names[i]);
     bool end_known = stream.record.has_value() && !source->older;
     // An old copy of a record that is gone tells what the stream was, and at least how far it went.
@@ -304,7 +215,7 @@ Result<Repair> rewrite(const std::string& dir, const std::string& target) {
     repair.streams.push_back(one.report);
   }
 
-  put_producers(out, *source, *found, kept, repair.problems);
+  put_producers(out, *source, *found, repair.problems);
   put_consumers(out, *source, *found);
   if (auto finished = out.finish(); !finished) return fail(finished.error());
   if (source->clock) {
@@ -319,11 +230,7 @@ Result<void> swap_in(const std::string& dir, const std::string& target, const st
   if (::link(file.c_str(), kept.c_str()) != 0) return fail_errno("cannot keep " + kept, errno);
   if (::rename((target + "/data.mdb").c_str(), file.c_str()) != 0)
     return fail_errno("cannot replace " + file, errno);
-  const int descriptor = ::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const bool synced = descriptor >= 0 && ::fsync(descriptor) == 0;
-  const int error = errno;
-  if (descriptor >= 0) ::close(descriptor);
-  if (!synced) return fail_errno("cannot sync " + dir, error);
+  if (auto synced = sync_folder(dir); !synced) return synced;
   std::error_code ignored;
   fs::remove(dir + "/lock.mdb", ignored);
   fs::remove_all(target, ignored);

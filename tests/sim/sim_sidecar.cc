@@ -75,6 +75,7 @@ struct SimSidecar::Run {
   void on_request(const Peer& peer, const Fetch& request) { fetches.send({peer, request}, now()); }
   void on_request(const Peer&, const Find&) {}
   void on_request(const Peer&, const StatusRequest&) {}
+  void on_request(const Peer&, const RecordsRequest&) {}
 
   void hand_over() {
     for (Work& work : ingest.take_work()) pending.push_back(std::move(work));
@@ -153,7 +154,11 @@ struct SimSidecar::Run {
   void step() {
     take_outcomes();
     while (const auto request = fetches.receive(now())) {
-      send(sound(serve_fetch(*log, request->first, request->second)));
+      // As long a reply as there is room for.
+      const std::uint64_t bytes_max = sidecar.random_.one_in(2)
+                                          ? limits::kFetchReplyBytesMax
+                                          : sidecar.random_.between(1, limits::kFetchReplyBytesMin);
+      send(sound(serve_fetch(*log, request->first, request->second, bytes_max)));
     }
     for (const auto& connection : sidecar.connections_) take_requests(*connection);
     hand_over();

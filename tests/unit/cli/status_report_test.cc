@@ -62,6 +62,12 @@ TEST_CASE("WhatIsNotWellStandsInTheLastColumn") {
   auto full = answer(100u);
   (*full.report)["full"] = true;
   CHECK(status_rows({full}, alerts)[1].back() == "! full");
+  auto damaged = answer(100u);
+  (*damaged.report)["streams"][0]["damaged"] = 3u;
+  CHECK(status_rows({damaged}, alerts)[1].back() == "! damaged");
+  auto refusing = answer(100u);
+  (*refusing.report)["streams"][0]["refusing"] = true;
+  CHECK(status_rows({refusing}, alerts)[1].back() == "! waits for a consumer");
 }
 
 TEST_CASE("ASidecarThatDoesNotAnswerHasARowThatSaysSo") {

@@ -6,28 +6,39 @@
 namespace forebay {
 namespace {
 
-TEST_CASE("AReplyIsAsLongAsItsShareOfWhatAllUnderWayMayTake") {
+TEST_CASE("RepliesGetShorterTheMoreBytesAreUnderWay") {
   FetchQueue queue;
-  std::vector<std::shared_ptr<const void>> slots;
+  CHECK(queue.reply_bytes_max() == limits::kFetchReplyBytesMax);
+  std::vector<std::shared_ptr<FetchQueue::Slot>> slots;
+  std::size_t under_way = 0;
   std::size_t before = queue.reply_bytes_max();
-  CHECK(before == limits::kFetchReplyBytesMax);
   for (int peer = 0; peer < 200; ++peer) {
     slots.push_back(queue.take_slot("peer " + std::to_string(peer)));
-    const std::size_t share = queue.reply_bytes_max();
-    CHECK(share <= before);
-    CHECK(share >= limits::kFetchReplyBytesMin);
-    CHECK((share == limits::kFetchReplyBytesMin ||
-           share * slots.size() <= limits::kFetchRepliesBytesTarget));
-    before = share;
+    const std::size_t bytes = queue.reply_bytes_max();
+    CHECK(bytes <= before);
+    CHECK((bytes == limits::kFetchReplyBytesMin ||
+           under_way + bytes <= limits::kFetchRepliesBytesTarget));
+    slots.back()->hold_bytes(bytes);
+    under_way += bytes;
+    before = bytes;
   }
   CHECK(before == limits::kFetchReplyBytesMin);
+  CHECK(under_way <= limits::kFetchRepliesBytesTarget + 200 * limits::kFetchReplyBytesMin);
   slots.clear();
+  CHECK(queue.reply_bytes_max() == limits::kFetchReplyBytesMax);
+}
+
+TEST_CASE("WhoeverOnlyAsksLeavesRepliesLong") {
+  FetchQueue queue;
+  std::vector<std::shared_ptr<FetchQueue::Slot>> slots;
+  for (int peer = 0; peer < 1000; ++peer)
+    slots.push_back(queue.take_slot("peer " + std::to_string(peer)));
   CHECK(queue.reply_bytes_max() == limits::kFetchReplyBytesMax);
 }
 
 TEST_CASE("APeerThatDoesNotReadIsRefusedWhatOthersGet") {
   FetchQueue queue;
-  std::vector<std::shared_ptr<const void>> slots;
+  std::vector<std::shared_ptr<FetchQueue::Slot>> slots;
   while (auto slot = queue.take_slot("lazy")) slots.push_back(std::move(slot));
   CHECK(slots.size() == limits::kFetchesInFlightPerPeerMax + 1);
   CHECK(queue.take_slot("other") != nullptr);

@@ -296,6 +296,22 @@ TEST_CASE("AFetchWhoseReplyIsLostIsRepeatedAndALateReplyIsNotTakenForTheNext") {
   CHECK(f.taken() == "1 2 ");
 }
 
+TEST_CASE("AFetchWhoseReplyWasLateIsAskedForLessAndThenForMoreAgain") {
+  Fixture f;
+  f.subscribed(20);
+  CHECK(f.fetch()->bytes == limits::kFetchReplyBytesMax);
+  f.now += limits::kFetchTimeout;
+  auto expected = limits::kFetchReplyBytesMin;
+  CHECK(f.fetch()->bytes == expected);
+  for (std::size_t i = 0; i < 6; ++i) {
+    f.batches(i, i + 1, 10);
+    static_cast<void>(f.taken());
+    expected = std::min(2 * expected, limits::kFetchReplyBytesMax);
+    CHECK(f.fetch()->bytes == expected);
+  }
+  CHECK(expected == limits::kFetchReplyBytesMax);
+}
+
 TEST_CASE("ARefusedFetchIsRepeatedAfterAPause") {
   Fixture f;
   f.subscribed(2);
