@@ -14,6 +14,9 @@ namespace {
 
 using namespace log_layout;
 
+constexpr const char* kMend =
+    "stop the sidecar and run `forebay verify --repair`, or restore a backup";
+
 /// What the main tree has under a key.
 struct Found {
   std::string value;
@@ -73,13 +76,14 @@ Result<bool> Scrubber::step(std::size_t bytes) {
   while (stream_.value < log_.stream_count() && looked_at < bytes) {
     auto look = this->look(stream_, bytes - looked_at);
     if (!look) return fail(look.error());
-    if (!look->damage.empty()) {
+    if (!look->damage.empty() || !look->stream_damage.empty()) {
       // Once more: the file may have been written to between two reads of the same look.
       auto again = this->look(stream_, bytes - looked_at);
       if (!again) return fail(again.error());
       std::erase_if(again->damage, [&](const Damage& each) {
         return std::find(look->damage.begin(), look->damage.end(), each) == look->damage.end();
       });
+      if (look->stream_damage.empty()) again->stream_damage.clear();
       look = std::move(again);
     }
     note(stream_, *look);
@@ -87,7 +91,9 @@ Result<bool> Scrubber::step(std::size_t bytes) {
     next_ = look->next;
     checksum_ = look->checksum;
     if (!end_) end_ = look->head_next;
+    if (stream_damage_.empty()) stream_damage_ = look->stream_damage;
     if (!look->ended && next_ < *end_) continue;
+    note_stream(stream_, std::exchange(stream_damage_, {}));
     ++stream_.value;
     next_ = Sequence{1};
     checksum_ = 0;
@@ -108,7 +114,7 @@ Result<Scrubber::Look> Scrubber::look(StreamIndex stream, std::size_t bytes) con
   Look look;
   if (!stored) {
     look.ended = true;
-    look.damage.push_back({{0}, {1}, stored.error().message});
+    look.stream_damage = stored.error().message;
     return look;
   }
   const StreamRecord& record = stored->record;
@@ -146,45 +152,49 @@ Result<Scrubber::Look> Scrubber::look(StreamIndex stream, std::size_t bytes) con
     look.next = batch->header().next();
     look.checksum = batch->header().checksum;
   });
-  if (walk.stopped()) return look;
-  look.ended = true;
-  if (walk.gave_up()) {
-    hole_up_to(look.next + 1);
-  } else if (look.next < record.next) {
-    hole_up_to(record.next);
-  } else if (look.checksum != 0 && look.checksum != record.last_checksum) {
-    look.damage.push_back({{0}, {1}, "its last batch is not the one that was committed"});
+  if (!walk.stopped()) {
+    look.ended = true;
+    if (walk.gave_up()) {
+      hole_up_to(look.next + 1);
+    } else if (look.next < record.next) {
+      hole_up_to(record.next);
+    } else if (look.checksum != 0 && look.checksum != record.last_checksum) {
+      look.stream_damage = "its last batch is not the one that was committed";
+    }
   }
-  if (look.damage.empty() && !walk.damage().empty())
-    look.damage.push_back({{0}, {1}, walk.damage().front()});
+  if (look.damage.empty() && !walk.damage().empty()) look.stream_damage = walk.damage().front();
   return look;
 }
 
 void Scrubber::note(StreamIndex stream, const Look& look) {
   auto& damaged = damaged_[stream.value];  // which no other thread changes
-  const std::string& name = log_.stream_name(stream);
   std::map<Sequence, std::uint64_t> found;
   for (const Damage& each : look.damage) {
     const std::uint64_t count = each.next.value - each.first.value;
     found[each.first] = count;
     const auto known = damaged.find(each.first);
     if (known != damaged.end() && known->second == count) continue;
-    constexpr const char* kMend =
-        "stop the sidecar and run `forebay verify --repair`, or restore a backup";
-    if (each.first.value == 0) {
-      spdlog::error("stream {}: it is damaged on disk: {}; {}", name, each.what, kMend);
-    } else {
-      spdlog::error(
-          "stream {}: sequences {} to {} are damaged on disk: {}; consumers that come there are "
-          "told of a gap; {}",
-          name, each.first.value, each.next.value - 1, each.what, kMend);
-    }
+    spdlog::error("stream {}: sequences {} to {} are damaged on disk: {}; {}",
+                  log_.stream_name(stream), each.first.value, each.next.value - 1, each.what,
+                  kMend);
   }
   const std::lock_guard hold(mutex_);
-  if (look.first == look.oldest) damaged.erase(Sequence{0});
   damaged.erase(damaged.upper_bound(Sequence{0}), damaged.lower_bound(look.oldest));
   damaged.erase(damaged.lower_bound(look.first), damaged.lower_bound(look.next));
   damaged.merge(found);
+}
+
+void Scrubber::note_stream(StreamIndex stream, const std::string& damage) {
+  auto& damaged = damaged_[stream.value];
+  if (!damage.empty() && !damaged.contains(Sequence{0}))
+    spdlog::error("stream {}: it is damaged on disk: {}; {}", log_.stream_name(stream), damage,
+                  kMend);
+  const std::lock_guard hold(mutex_);
+  if (damage.empty()) {
+    damaged.erase(Sequence{0});
+  } else {
+    damaged.emplace(Sequence{0}, 1);
+  }
 }
 
 std::vector<std::uint64_t> Scrubber::damage() const {

@@ -31,22 +31,25 @@ class Scrubber {
 
  private:
   struct Damage {
-    Sequence first, next;  // 0 and 1: the stream's record or tree
+    Sequence first, next;
     std::string what;
     friend bool operator==(const Damage&, const Damage&) = default;
   };
   /// What a look at a part of a stream found.
   struct Look {
-    Sequence oldest;             // held from there
-    Sequence first, next;        // looked at from there up to there
+    Sequence oldest{1};          // held from there
+    Sequence first{1}, next{1};  // looked at from there up to there
     std::uint64_t checksum = 0;  // of the batch that ends there; 0: unknown
     Sequence head_next;          // of the stream now
     bool ended = false;          // nothing more of it can be looked at
     std::size_t bytes = 0;
     std::vector<Damage> damage;
+    std::string stream_damage;  // of its record or tree, and where no batch is missing for it
   };
   [[nodiscard]] Result<Look> look(StreamIndex stream, std::size_t bytes) const;
   void note(StreamIndex stream, const Look& look);
+  /// At the end of a stream's turn.
+  void note_stream(StreamIndex stream, const std::string& damage);
 
   const Log& log_;
   std::string file_;
@@ -54,8 +57,10 @@ class Scrubber {
   Sequence next_{1};
   std::uint64_t checksum_ = 0;   // of the batch that ends there; 0: unknown
   std::optional<Sequence> end_;  // of the stream when its turn began, lest one that grows is all
+  std::string stream_damage_;    // the first of its turn
   mutable std::mutex mutex_;
-  std::vector<std::map<Sequence, std::uint64_t>> damaged_;  // by stream: first → how many
+  // By stream: first → how many; 0 → 1: the stream itself.
+  std::vector<std::map<Sequence, std::uint64_t>> damaged_;
 };
 
 }  // namespace forebay

@@ -311,8 +311,9 @@ void Subscription::on_reply(const ReplyMessage& reply, Message batches, MonoTime
   if (to_fetch && fetch_id_ == 0) return;  // the sidecar restarted since it was asked
   if (to_fetch) {
     fetch_id_ = 0;
-    fetch_bytes_ = std::min(2 * fetch_bytes_, limits::kFetchReplyBytesMax);
     const auto* found = std::get_if<Batches>(&reply.body);
+    if (found != nullptr && now + limits::kFetchTimeout / 2 <= request_due_)
+      fetch_bytes_ = std::min(2 * fetch_bytes_, limits::kFetchReplyBytesMax);
     if (found != nullptr && found->more && found->incarnation == cursor_.incarnation &&
         found->next > fetch_from() && behind()) {
       fetched_.push_back({*found, std::make_shared<const Message>(std::move(batches)), now});
