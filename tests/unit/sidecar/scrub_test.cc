@@ -46,8 +46,8 @@ TEST_CASE("DamageIsFoundInTheRunningLogCountedOnceAndGoneWhenTrimmed") {
   const auto at = std::next(made.streams["large"].begin(), 7);
   for (const std::uint64_t offset : offsets_of(test::read_file(made.file()), at->second))
     test::write_at(made.file(), offset + at->second.header.size() + 20, "damage");
-  for (int i = 0; i < 2; ++i) {
-    pass(scrubber, 4096);
+  for (const std::size_t bytes : {4096, 4096, 1 << 30}) {
+    pass(scrubber, bytes);
     CHECK(scrubber.damage() == std::vector<std::uint64_t>{at->second.count, 0});
   }
   auto transaction = log->begin();

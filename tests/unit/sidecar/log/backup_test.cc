@@ -217,6 +217,10 @@ TEST_CASE("ABackupThatIsCutShortOrChangedAnywhereIsNoBackup") {
     changed[at] = static_cast<char>(changed[at] ^ 0x10);
     CHECK_FALSE(with(changed));
   }
+  // Without an item that no other needs: kind, length of the body, length of the key, key, ….
+  const std::size_t item = whole.find("consumer/") - 4 - 5;
+  const std::size_t size = 5 + load_le<std::uint32_t>(whole.data() + item + 1) + 8;
+  CHECK_FALSE(with(whole.substr(0, item) + whole.substr(item + size)));
   CHECK_FALSE(with(whole + "x"));
   CHECK(with(whole));
 }
