@@ -1,13 +1,14 @@
 #!/usr/bin/python3
 """Measures Forebay, what it would replace, and what the bare libraries give, in one go; see bench/run.
 
-    bench/measure.py [--quick | --smoke] [--rounds N] [--only TEXT] [--json FILE] [--write-docs]
+    bench/measure.py [--quick | --smoke] [--rounds N] [--only TEXT]… [--json FILE] [--write-docs]
 
 Each round runs everything once, one after the other, so that what drifts hits all alike; what grows a log to 40 GB runs in
-the first alone. Systems that are not installed are left out.
+the first alone. --smoke leaves out systems that are not installed.
 """
 
 import argparse
+import fcntl
 import json
 import os
 import pathlib
@@ -44,13 +45,15 @@ def about(settings, rounds):
     packages = [f"{name} {first_line('dpkg-query', '-W', '-f', '${Version}', name)}" for name in PACKAGES]
     return {
         "date": time.strftime("%Y-%m-%d"),
-        "commit": first_line("git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"),
+        "commit": first_line("git", "-C", str(ROOT), "describe", "--always", "--dirty", "--exclude=*"),
         "machine": f"{cpu}, {len(os.sched_getaffinity(0))} cores, {memory} GiB, Linux {platform.release()}",
         "file system": first_line("stat", "-f", "-c", "%T", str(settings.scratch)),
         "nats-server": first_line("nats-server", "--version"),
         "redis-server": first_line("redis-server", "--version"),
         "packages": ", ".join(packages),
         "peers' events under way": ", ".join(f"{name} {count}" for name, count in IN_FLIGHT.items()),
+        "servers": "JetStream: file store, default sync interval; Redis: append-only file, no snapshots; RabbitMQ: defaults",
+        "events of 256 B": ", ".join(f"{name} {settings.count(count):,}" for name, count in settings.EVENTS.items()),
         "memory": "as it is" if settings.smoke else f"{settings.memory_bytes >> 30} GiB left to what is measured",
         "scale": settings.scale,
         "rounds": rounds,
@@ -75,10 +78,10 @@ def run_all(workloads, rounds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     sizes = parser.add_mutually_exclusive_group()
-    sizes.add_argument("--quick", action="store_true", help="a quarter of the events, 256 B, up to 3 GB of log")
+    sizes.add_argument("--quick", action="store_true", help="a quarter of the events, 256 B, up to 3 GB of log, without RabbitMQ")
     sizes.add_argument("--smoke", action="store_true", help="hardly any events: whether it works, no figures to keep")
-    parser.add_argument("--rounds", type=int, help="default: 3, or 1 with --smoke")
-    parser.add_argument("--only", default="", help="of the workloads, those whose name holds this text")
+    parser.add_argument("--rounds", type=int, help="default: 3, 2 with --quick, 1 with --smoke")
+    parser.add_argument("--only", action="append", help="of the workloads, those whose name holds this text, or one of these")
     parser.add_argument("--json", type=pathlib.Path, help="write everything to this file, too")
     parser.add_argument("--write-docs", action="store_true", help="put table and plots into docs/performance.md")
     parser.add_argument("--scratch", type=pathlib.Path, help="a folder on the disk to measure (default: .run/bench)")
@@ -86,10 +89,16 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is stopped, as after Ctrl-C
     scale = 0.001 if arguments.smoke else 0.25 if arguments.quick else 1
     binaries = pathlib.Path(os.environ.get("FOREBAY_BIN", ROOT / "build" / "bin"))
-    settings = Settings(binaries, arguments.scratch or ROOT / ".run" / "bench", scale)
+    folder = arguments.scratch or ROOT / ".run" / "bench"
+    settings = Settings(binaries, folder / "run", scale)
     settings.scratch.mkdir(parents=True, exist_ok=True)
-    workloads = [each for each in all_of(settings) if arguments.only in each.name]
-    known = about(settings, arguments.rounds or (1 if settings.smoke else 3))
+    alone = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(alone, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        parser.error(f"another benchmark uses {folder}")
+    workloads = [each for each in all_of(settings) if any(text in each.name for text in arguments.only or [""])]
+    known = about(settings, arguments.rounds or (1 if settings.smoke else 2 if arguments.quick else 3))
     for name, value in known.items():
         print(f"{name}: {value}", flush=True)
     try:

@@ -91,18 +91,24 @@ class Figures:
         return sorted((float(what.split()[0]), value) for (what, who), value in self.of(word).items() if who == system)
 
 
+def leading_number(what):
+    """0 without one."""
+    first = what.split()[0]
+    return float(first) if first.replace(".", "").isdigit() else 0
+
+
 def row(cells):
     return "| " + " | ".join(cells) + " |"
 
 
 def table(figures, heading, unit, words):
     found = {word: figures.of(word) for word in words}
-    columns = list(dict.fromkeys(what for each in found.values() for what, _ in each))
+    columns = sorted(dict.fromkeys(what for each in found.values() for what, _ in each), key=leading_number)
     if not columns:
         return []
     lines = [f"**{heading}**, {unit}", "", row(["", "", *columns]), row(["---", "---", *["--:"] * len(columns)])]
     for word, name in words.items():
-        for system in dict.fromkeys(system for _, system in found[word]):
+        for system in sorted({system for _, system in found[word]}, key=list(SYSTEMS).index):
             lines.append(row([name, SYSTEMS[system], *(figures.cell(word, what, system) for what in columns)]))
     return [*lines, ""]
 

@@ -12,6 +12,9 @@ class Goal:
     under: str = ""  # the figure it is divided by, if any
     at_most: bool = False
 
+    def reached(self, value, bound):
+        return value <= bound if self.at_most else value >= bound
+
     def values(self, rounds):
         found = []
         for figures in rounds:
@@ -43,17 +46,20 @@ GOALS = [
 
 
 def judge(rounds, explained):
-    """`rounds`: figures by name, of each round. `explained`: by goal, why it is not reached. What this run leaves out has
-    neither measured nor met."""
+    """`rounds`: figures by name, of each round. `explained`: by goal, why it is not reached, and a bound: what lies `beyond` it
+    is not explained. What this run leaves out has neither measured nor met."""
     return [_entry(goal, goal.values(rounds), explained) for goal in GOALS]
 
 
 def _entry(goal, values, explained):
     entry = {"name": goal.name, "measured": None, "spread": None, "goal": goal.goal}
-    entry |= {"at": "most" if goal.at_most else "least", "met": None, "explained": explained.get(goal.name)}
+    entry |= {"at": "most" if goal.at_most else "least", "met": None, "explained": None}
     if values:
         value = statistics.median(values)
         entry["measured"] = round(value, 3)
         entry["spread"] = [round(min(values), 3), round(max(values), 3)]
-        entry["met"] = value <= goal.goal if goal.at_most else value >= goal.goal
+        entry["met"] = goal.reached(value, goal.goal)
+        known = explained.get(goal.name)
+        if not entry["met"] and known and goal.reached(value, known["beyond"]):
+            entry["explained"] = known["why"]
     return entry

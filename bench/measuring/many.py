@@ -20,6 +20,8 @@ def catch_up(settings, size):
         try:
             caught_up = catching.end()
         except Late:  # a machine that gives it less than the publisher: as many seconds at least
+            if settings.smoke:
+                raise
             caught_up = None
             running.end(catching)
         after, ended = running.heads()["events"], time.monotonic()
@@ -49,8 +51,10 @@ def fan_out(settings, size, consumers):
             each.line()
         publishing = running.role("publish", events=events, size=size)
         end = max((each.end() for each in listening), key=lambda figures: figures["end_ns"])
+        speed = rate(publishing.end(), end)
+        running.expect(events)
         return {
-            f"fan-out/{consumers}/forebay": rate(publishing.end(), end),
+            f"fan-out/{consumers}/forebay": speed,
             f"memory/fan-out to {consumers}/forebay": running.memory.peak_mib,
         }
 
@@ -60,6 +64,7 @@ def streams(settings, size, count):
     names = [f"events-{number}" for number in range(count)] if count > 1 else ["events"]
     with Forebay(settings, names) as running:
         figures = running.role("publish", events=settings.count(2_000_000), size=size, streams=count).end()
+        running.expect(figures["events"])
         return {
             f"streams/{count}/forebay": rate(figures),
             f"memory-streams/{count}/forebay": running.memory.peak_mib,

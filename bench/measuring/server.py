@@ -15,6 +15,7 @@ import time
 
 DEADLINE_SECONDS = 180
 SAMPLE_SECONDS = 0.05
+PIECE = 4 << 20
 
 
 def free_port():
@@ -179,16 +180,19 @@ class Server:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
 
-    def restart(self, evicted=False):
-        """`evicted`: what it has on disk is no longer in the page cache."""
+    def restart(self, evicted=False, cached=False):
+        """What it has on disk: `evicted` from the page cache, or `cached` there."""
         self.stop()
-        if evicted:
-            for file in self.folder.rglob("*"):
-                if file.is_file() and not file.is_symlink():
-                    with open(file, "rb") as opened:
-                        os.fsync(opened)
-                        os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        files = [file for file in self.folder.rglob("*") if file.is_file() and not file.is_symlink()]
+        for file in files if evicted else []:
+            with open(file, "rb") as opened:
+                os.fsync(opened)
+                os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         self.prepare()
+        for file in files if cached else []:
+            with open(file, "rb", buffering=0) as opened:
+                while opened.read(PIECE):
+                    pass
         self.start()
 
     def watch(self):

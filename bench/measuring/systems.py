@@ -56,7 +56,11 @@ class Forebay(Server):
     def stop(self):
         if self.memory:
             self.memory.stop()
+        ended = list(self.processes)
         super().stop()
+        for process in ended:
+            if process.returncode != 0:
+                raise RuntimeError(f"{process.args[0]} ended with {process.returncode} when told to stop")
 
     def address(self):
         return ["--state", self.folder / "s" / "x"]
@@ -68,6 +72,11 @@ class Forebay(Server):
     def commits(self):
         """What the sidecar's commits took since it started; nothing if it does not tell."""
         return self.status().get("commits", {})
+
+    def expect(self, events):
+        """So many events in the log, none missing and none twice."""
+        if (held := sum(self.heads().values())) != events:
+            raise RuntimeError(f"{events} events were published, and the log has {held}")
 
     def heads(self):
         return {stream["stream"]: stream["head"] for stream in self.status()["streams"]}
@@ -169,7 +178,7 @@ def server(settings, system):
 
 
 def systems(settings):
-    """Names of what is installed here of those that are measured."""
+    """Names of those that are measured: all, or in a small run what is installed here."""
     needs = {
         "nats": shutil.which("nats-server"),
         "redis-always": shutil.which("redis-server"),
@@ -177,7 +186,10 @@ def systems(settings):
         "rabbit": Rabbit.SCRIPT.exists(),
     }
     clients = {system: settings.binaries / f"bench_{system.split('-')[0]}" for system in needs}
-    return ["forebay"] + [system for system, there in needs.items() if there and clients[system].exists()]
+    found = ["forebay"] + [system for system, there in needs.items() if there and clients[system].exists()]
+    if missing := [system for system in needs if system not in found and not settings.smoke]:
+        raise SystemExit(f"bench: {', '.join(missing)} cannot be measured here: start bench/run, which installs and builds them")
+    return [system for system in found if settings.full or system != "rabbit"]  # which takes its time
 
 
 def limit(settings, role, keep=False, kept=False, **options):

@@ -17,9 +17,11 @@ def publish(settings, system, size):
         if system == "forebay":
             found[f"publish-bytes/{name}"] = rate(figures) * (size + WIRE_OVERHEAD) / 1e6
             found[f"memory/publish {name}"] = running.memory.peak_mib
+            running.expect(events)
         if system == "rabbit":
             return found  # a queue has no replay: what was taken is gone
         behind = {} if system.startswith("redis") else {"behind": True}
+        running.restart(cached=True)
         found[f"replay/{name}"] = listen_to_all(running, events, behind)
         if system == "forebay":
             found[f"memory/replay {name}"] = running.memory.peak_mib
@@ -32,7 +34,10 @@ def publish(settings, system, size):
 def listen_to_all(running, events, options):
     listening = running.role("listen", events=events, **options)
     listening.line()
-    return rate(listening.end())
+    figures = listening.end()
+    if figures["events"] != events:
+        raise RuntimeError(f"{events} events were published, and {figures['events']} came")
+    return rate(figures)
 
 
 def live(settings, system, size):
@@ -46,6 +51,7 @@ def live(settings, system, size):
         speed = rate(publishing.end(), end)
         found = {f"live/{size}/{system}": speed}
         if system == "forebay":
+            running.expect(events)
             found[f"live-bytes/{size}/{system}"] = speed * (size + WIRE_OVERHEAD) / 1e6
             found[f"memory/live {size}/{system}"] = running.memory.peak_mib
     return found
@@ -74,12 +80,22 @@ def view(settings, size):
     }
 
 
-def limits(settings, size):
-    """What the bare libraries give for frames and values of a full batch."""
-    batches = {"bytes": settings.count(1 << 30, 16 << 20), "value": BATCH_BYTES, "commit": 8 << 20}
+def appends(settings, size):
+    """What bare LMDB gives for values of a full batch; and its cursor for reading them."""
     return {
-        f"publish-bytes/{size}/lmdb": megabytes(limit(settings, "append", keep=True, **batches)),
+        f"publish-bytes/{size}/lmdb": megabytes(limit(settings, "append", keep=True, **full_batches(settings))),
         "scan/lmdb": megabytes(limit(settings, "scan", kept=True)),
+    }
+
+
+def pipe(settings, size):
+    """What PUSH→PULL→LMDB→PUB→SUB gives for frames of a full batch, and one hop of it alone."""
+    batches = full_batches(settings)
+    return {
         f"live-bytes/{size}/pipe": megabytes(limit(settings, "pipe", **batches)),
         "hop/libzmq": megabytes(limit(settings, "hop", **batches)),
     }
+
+
+def full_batches(settings):
+    return {"bytes": settings.count(1 << 30, 16 << 20), "value": BATCH_BYTES, "commit": 8 << 20}

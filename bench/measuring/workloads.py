@@ -63,22 +63,26 @@ class Workload:
 def all_of(settings):
     here = systems(settings)
     sizes = [64, 256, 1024, 16384] if settings.full else [256]
-    counts = [1, 20] if settings.smoke else [1, 10, 100, 1000]
+    counts = [1, 20] if settings.smoke else [1, 1000, 10, 100]
     runs = []
 
     def add(name, function, *values, **options):
         runs.append(Workload(name, lambda figures: function(settings, *values), **options))
 
+    # What two make a goal of run one right after the other.
     for size in sizes:
+        if size == 256:
+            add("bare LMDB appends", throughput.appends, size)
         for system in here:
             add(f"publish and replay {size} B, {system}", throughput.publish, system, size)
+        if size == 256:
+            add("bare pipe", throughput.pipe, size)
         for system in here:
             add(f"live {size} B, {system}", throughput.live, system, size)
-    add("limits", throughput.limits, 256)
     add("view", throughput.view, 256)
+    add("one event and wait, zmq+lmdb", latency.round_trip, 256)
     for system in here:
         add(f"one event and wait, {system}", latency.wait, system, 256)
-    add("one event and wait, zmq+lmdb", latency.round_trip, 256)
     for system in ("forebay", "nats"):
         if system in here:
             under_load = lambda figures, s=system: latency.under_load(settings, s, 256, figures)  # noqa: E731
