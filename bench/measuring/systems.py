@@ -132,7 +132,16 @@ class Redis(Server):
             *["redis-server", "--port", "0", "--unixsocket", self.socket, "--dir", self.folder, "--save", ""],
             *["--appendonly", "yes", "--appendfsync", self.fsync, "--auto-aof-rewrite-percentage", "0"],
         )
-        wait_for(self.socket.exists, "redis-server")
+        wait_for(self.serves, "redis-server", 60)
+
+    def serves(self):
+        """Not while it reads its file."""
+        self.watch()
+        with socket.socket(socket.AF_UNIX) as one:
+            if one.connect_ex(str(self.socket)) != 0:
+                return False
+            one.sendall(b"PING\r\n")
+            return one.recv(64).startswith(b"+PONG")
 
     def address(self):
         return ["--socket", self.socket]
