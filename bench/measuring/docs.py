@@ -135,7 +135,7 @@ def text(found):
         lines += table(figures, heading, unit, words)
     memory = figures.of("memory")
     if memory:
-        lines += [f"Private memory of a sidecar: {report.short(max(memory.values()))} MiB at most, over all loads.", ""]
+        lines += [f"Private memory of a sidecar: {report.short(max(memory.values()))} MiB at most, over all loads (the largest of their medians).", ""]
     singles = [
         row([title, f"{report.short(value)} {report.UNITS[word]}"])
         for word, title in SINGLES.items()
