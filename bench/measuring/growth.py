@@ -48,7 +48,7 @@ def growing(settings, size):
         found[f"growth/{name}"] = statistics.median(each["speed"] for each in measured)
         found[f"memory/{name}"] = max(each["memory"] for each in measured)
         if worst := [each["worst"] for each in measured if "worst" in each]:
-            found[f"worst-commit/{name}"] = max(worst)
+            found[f"worst-commit/{name}"] = statistics.median(worst)
     return found
 
 

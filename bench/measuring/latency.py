@@ -38,6 +38,9 @@ def under_load(settings, system, size, figures):
             publishing = running.role("publish", events=events, size=size, rate=speed)
             timed = listening.end()
             publishing.end()
+            if system == "forebay":
+                running.expect(events)
+                found[f"memory/latency {share} %/{system}"] = running.memory.peak_mib
             found |= tail("latency", f"{share} %/{system}", timed["latency"])
             if system == "forebay" and "p50_us" in (commits := running.commits()):
                 found[f"commit/{share} %/{system}"] = commits["p50_us"]

@@ -13,7 +13,7 @@ def catch_up(settings, size):
     with Forebay(settings) as running:
         alone = rate(running.role("publish", events=behind, size=size).end())
         speed = int(alone / 2)
-        publishing = running.role("publish", events=speed * 600, size=size, rate=speed)
+        publishing = running.role("publish", events=speed * (2 if settings.smoke else 600), size=size, rate=speed)
         before, began = running.heads()["events"], time.monotonic()
         catching = running.role("listen", behind=True, until_live=True)
         catching.line()

@@ -70,6 +70,7 @@ def view(settings, size):
         keeping = running.role("view", events=events, view_dir=running.folder / "behind", behind=True)
         keeping.line()
         applied = keeping.end()
+        running.expect(events)
         memory = running.memory.peak_mib
     bare = limit(settings, "keyed", value=size - 38, count=events, group=max(1, events // applied["commits"]))
     return {
