@@ -98,6 +98,8 @@ def main():
     except BlockingIOError:
         parser.error(f"another benchmark uses {folder}")
     workloads = [each for each in all_of(settings) if any(text in each.name for text in arguments.only or [""])]
+    if not workloads:
+        parser.error(f"no workload has {' or '.join(arguments.only)} in its name: {', '.join(each.name for each in all_of(settings))}")
     known = about(settings, arguments.rounds or (1 if settings.smoke else 2 if arguments.quick else 3))
     for name, value in known.items():
         print(f"{name}: {value}", flush=True)

@@ -151,8 +151,10 @@ class Server:
     def __exit__(self, *_):
         for role in self.roles:
             role.kill()
-        self.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        try:
+            self.stop()
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     @undisturbed
     def spawn(self, *words, **environment):

@@ -17,8 +17,9 @@ START_UP = "start-up with 40 GB of log, ms"
 BENCH = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(BENCH))
 from measuring import docs, goals, plots  # noqa: E402
-from measuring.server import Role, Server  # noqa: E402
+from measuring.server import Role, Server, wait_for  # noqa: E402
 from measuring.settings import Settings  # noqa: E402
+from measuring.systems import Forebay, systems  # noqa: E402
 
 
 def script(folder, name, text):
@@ -36,6 +37,11 @@ class Sleeper(Server):
 
     def address(self):
         return []
+
+
+class Failing(Forebay):
+    def start(self):
+        self.spawn(self.binaries / "sleeper")
 
 
 class Broken(unittest.TestCase):
@@ -75,7 +81,9 @@ class Broken(unittest.TestCase):
         self.assertEqual([], list(self.settings.scratch.iterdir()))
 
     def test_nothing_is_left_of_a_run_that_is_told_to_stop(self):
-        # Its sidecar hangs before it is ready, and says who it is.
+        # Its sidecar hangs before it is ready, and says who it is. The folder has something of its user's.
+        self.settings.scratch.mkdir()
+        own = script(self.settings.scratch, "own", "")
         script(self.folder.name, "forebay-sidecar", f"echo $$ > {self.folder.name}/pid; exec sleep 1000")
         words = [sys.executable, "-B", BENCH / "measure.py", "--smoke", "--only", "fan-out", "--scratch", self.settings.scratch]
         environment = os.environ | {"FOREBAY_BIN": self.folder.name}
@@ -87,7 +95,25 @@ class Broken(unittest.TestCase):
         run.send_signal(signal.SIGTERM)
         self.assertNotEqual(0, run.wait(30))
         self.assertFalse(pathlib.Path(f"/proc/{pid.read_text().strip()}").exists())
+        self.assertEqual([own], list(self.settings.scratch.iterdir()))
+
+    def test_a_sidecar_that_fails_when_told_to_stop(self):
+        ready = pathlib.Path(self.folder.name) / "ready"
+        script(self.folder.name, "sleeper", f"trap 'exit 7' TERM; touch {ready}; while :; do sleep 0.05; done")
+        with self.assertRaisesRegex(RuntimeError, "ended with 7 when told to stop"), Failing(self.settings):
+            wait_for(ready.exists, "the trap")
         self.assertEqual([], list(self.settings.scratch.iterdir()))
+
+    def test_a_peer_that_is_not_there_is_left_out_of_a_small_run_alone(self):
+        small = Settings(self.settings.binaries, self.settings.scratch, 0.001)
+        self.assertEqual(["forebay"], systems(small))
+        with self.assertRaisesRegex(SystemExit, "nats"):
+            systems(self.settings)
+
+    def test_a_name_that_no_workload_has(self):
+        words = [sys.executable, "-B", BENCH / "measure.py", "--smoke", "--only", "fan-uot", "--scratch", self.settings.scratch]
+        run = subprocess.run(words, env=os.environ | {"FOREBAY_BIN": self.folder.name}, capture_output=True, text=True)
+        self.assertEqual((2, True), (run.returncode, "no workload has fan-uot" in run.stderr), run.stderr)
 
 
 class Goals(unittest.TestCase):
@@ -107,7 +133,6 @@ class Goals(unittest.TestCase):
         goal = self.judged([{}], {START_UP: {"beyond": 300, "why": "why"}})[START_UP]
         self.assertEqual((None, None, None), (goal["measured"], goal["met"], goal["explained"]))
         self.assertEqual(16, len(goals.GOALS))
-
 
     def test_what_is_explained_is_so_up_to_its_bound(self):
         for measured, why in ((200, None), (201, "why"), (300, "why"), (301, None)):
