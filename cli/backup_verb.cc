@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cli/progress.h"
+#include "cli/reach.h"
 #include "cli/verb.h"
 #include "common/base/bytes.h"
 #include "common/base/limits.h"
@@ -177,14 +178,11 @@ Result<BackedUp> back_up(ControlClient& client, const std::string& file) {
 int backup(const Globals& globals, const BackupOptions& options) {
   const auto topology = load(globals);
   if (!topology) return exit_with(topology.error());
-  const Sidecar* sidecar = topology->sidecar(options.sidecar);
-  if (sidecar == nullptr) {
-    notice("no sidecar '" + options.sidecar + "' in " + globals.topology_path);
-    return kExitBadInput;
-  }
-  const auto endpoints = endpoints_for(*topology, sidecar->host, *sidecar);
-  if (!endpoints) return exit_with(endpoints.error());
-  const auto client = ControlClient::connect(endpoints->control);
+  const auto sidecar = find_sidecar(*topology, options.sidecar);
+  if (!sidecar) return exit_with(sidecar.error());
+  const auto reached = reach(globals, *topology, **sidecar);
+  if (!reached) return exit_with(reached.error());
+  const auto client = reached->control();
   if (!client) return exit_with(client.error());
   const auto done = back_up(**client, options.file);
   if (!done) return exit_with(done.error());
@@ -198,10 +196,8 @@ int backup(const Globals& globals, const BackupOptions& options) {
 int restore(const Globals& globals, const BackupOptions& options) {
   const auto topology = load(globals);
   if (!topology) return exit_with(topology.error());
-  if (topology->sidecar(options.sidecar) == nullptr) {
-    notice("no sidecar '" + options.sidecar + "' in " + globals.topology_path);
-    return kExitBadInput;
-  }
+  if (const auto sidecar = find_sidecar(*topology, options.sidecar); !sidecar)
+    return exit_with(sidecar.error());
   const std::string folder = state_folder(*topology, options.sidecar);
   const auto lock = StateLock::take(folder);
   if (!lock) return exit_with(lock.error());
@@ -225,9 +221,11 @@ void add_backup_verbs(CLI::App& app, Globals& globals) {
     verb->add_option("SIDECAR", options->sidecar, "whose log")->required();
     verb->add_option("FILE", options->file, "the backup")->required();
     run_as(*verb, globals, [&globals, options, run] { return run(globals, *options); });
+    return verb;
   };
-  add("backup", "Writes all that a running sidecar holds into a file",
-      "  forebay backup inventory inventory-monday.fbak\n", backup);
+  CLI::App* backup_verb = add("backup", "Writes all that a running sidecar holds into a file",
+                              "  forebay backup inventory inventory-monday.fbak\n", backup);
+  add_key_option(*backup_verb, globals);
   add("restore", "Makes the log of a sidecar, which has none, of a backup",
       "  forebay restore inventory inventory-monday.fbak\n", restore);
 }

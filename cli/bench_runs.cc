@@ -113,10 +113,11 @@ class Arrivals final : public Handler {
 };
 
 /// A consumer that is live.
-class Listener {
+class LiveReader {
  public:
-  static Result<std::unique_ptr<Listener>> start(BenchSidecar& sidecar, const std::string& stream) {
-    std::unique_ptr<Listener> listener(new Listener(sidecar));
+  static Result<std::unique_ptr<LiveReader>> start(BenchSidecar& sidecar,
+                                                   const std::string& stream) {
+    std::unique_ptr<LiveReader> listener(new LiveReader(sidecar));
     const std::string folder = sidecar.path("consumer-" + stream);
     std::error_code error;
     if (!std::filesystem::create_directory(folder, error)) {
@@ -151,7 +152,7 @@ class Listener {
   }
 
  private:
-  explicit Listener(BenchSidecar& sidecar) : sidecar_(sidecar) {}
+  explicit LiveReader(BenchSidecar& sidecar) : sidecar_(sidecar) {}
 
   template <class Condition>
   Result<void> wait_until(Condition condition) {
@@ -239,7 +240,7 @@ Result<Measured> BenchRuns::publish() {
 }
 
 Result<Measured> BenchRuns::end_to_end() {
-  const auto listener = Listener::start(sidecar_, "live");
+  const auto listener = LiveReader::start(sidecar_, "live");
   if (!listener) return fail(listener.error());
   auto producer = Producer::connect(sidecar_, "live");
   if (!producer) return fail(producer.error());
@@ -252,7 +253,7 @@ Result<Measured> BenchRuns::end_to_end() {
 }
 
 Result<Measured> BenchRuns::half_speed(double speed) {
-  const auto listener = Listener::start(sidecar_, "load");
+  const auto listener = LiveReader::start(sidecar_, "load");
   if (!listener) return fail(listener.error());
   auto producer = Producer::connect(sidecar_, "load");
   if (!producer) return fail(producer.error());

@@ -62,9 +62,9 @@ struct ForgetOptions {
 int forget(const Globals& globals, const ForgetOptions& options) {
   const auto topology = load(globals);
   if (!topology) return exit_with(topology.error());
-  const auto endpoints = reach_stream(*topology, options.stream);
-  if (!endpoints) return exit_with(endpoints.error());
-  const auto client = ControlClient::connect(endpoints->control);
+  const auto sidecar = reach_stream(globals, *topology, options.stream);
+  if (!sidecar) return exit_with(sidecar.error());
+  const auto client = sidecar->control();
   if (!client) return exit_with(client.error());
   const auto answer =
       (*client)->request(Forget{options.stream, options.consumer}, limits::kRequestTimeout);
@@ -122,6 +122,7 @@ void add_consumers_verb(CLI::App& app, Globals& globals) {
   auto forgotten = std::make_shared<ForgetOptions>();
   forget_verb->add_option("CONSUMER", forgotten->consumer, "its name")->required();
   forget_verb->add_option("STREAM", forgotten->stream, "what it read")->required();
+  add_key_option(*forget_verb, globals);
   run_as(*forget_verb, globals, [&globals, forgotten] { return forget(globals, *forgotten); });
 
   CLI::App* reset_verb =

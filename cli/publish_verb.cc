@@ -143,8 +143,8 @@ void print_outcome(bool json, const Acknowledgement& acknowledged, std::uint64_t
 int publish(const Globals& globals, const PublishOptions& options) {
   const auto topology = load(globals);
   if (!topology) return exit_with(topology.error());
-  const auto endpoints = reach_stream(*topology, options.stream);
-  if (!endpoints) return exit_with(endpoints.error());
+  const auto sidecar = reach_stream(globals, *topology, options.stream);
+  if (!sidecar) return exit_with(sidecar.error());
   if (!options.name.empty() && !is_name(options.name)) {
     return exit_with({ErrorCode::kBadInput,
                       "--as: a name has 1 to 64 of a-z, 0-9, '.', '_' and '-', the first a letter "
@@ -156,14 +156,14 @@ int publish(const Globals& globals, const PublishOptions& options) {
   if (!fingerprint) return exit_with(fingerprint.error());
 
   StopSignals signals;
-  auto publisher = Publisher::connect({.ingest = endpoints->ingest,
-                                       .control = endpoints->control,
+  auto publisher = Publisher::connect({.ingest = sidecar->endpoints.ingest,
+                                       .control = sidecar->endpoints.control,
                                        .stream = options.stream,
                                        .name = options.name,
                                        .fingerprint = options.name.empty() ? 0 : *fingerprint,
                                        .source = options.name.empty() ? "" : "/" + options.name});
   if (!publisher) return exit_with(publisher.error());
-  const auto start = registered(**publisher, endpoints->control, signals);
+  const auto start = registered(**publisher, sidecar->endpoints.control, signals);
   if (!start) return exit_with(start.error());
   if (!*start) {
     notice("stopped before anything was published");
@@ -178,7 +178,7 @@ int publish(const Globals& globals, const PublishOptions& options) {
 
   Complaints complaints((*source)->path());
   LinePublisher lines(**source, **publisher, complaints);
-  const auto whole = pump(**source, **publisher, lines, signals, endpoints->control);
+  const auto whole = pump(**source, **publisher, lines, signals, sidecar->endpoints.control);
   const std::uint64_t unfinished = whole && *whole ? (*source)->unfinished() : 0;
   if (unfinished > 0) {
     std::fprintf(stderr,

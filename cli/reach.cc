@@ -1,17 +1,72 @@
 #include "cli/reach.h"
 
+#include <algorithm>
+
+#include "common/wire/secret_file.h"
 #include "topology/problem.h"
 
 namespace forebay {
 
-Result<ClientEndpoints> reach_stream(const Topology& topology, const std::string& stream) {
+Result<const Sidecar*> find_sidecar(const Topology& topology, const std::string& name) {
+  if (const Sidecar* found = topology.sidecar(name)) return found;
+  std::vector<std::string_view> known;
+  for (const Sidecar& each : topology.sidecars) known.push_back(each.name);
+  return fail(ErrorCode::kBadInput, "there is no sidecar " + in_quotes(name) + "; " +
+                                        mend_name(name, known, "the topology has none"));
+}
+
+Result<Reached> reach(const Globals& globals, const Topology& topology, const Sidecar& sidecar) {
+  const bool far = !globals.key_path.empty();
+  const bool has_far_door = !bind_endpoints(topology, sidecar).far_control.empty();
+  if (far && !has_far_door) {
+    return fail(ErrorCode::kBadInput, "--key: sidecar " + in_quotes(sidecar.name) +
+                                          " lets no operator in, since " +
+                                          (topology.keys_of(sidecar.name) == nullptr
+                                               ? "it has no key: `forebay keys generate " +
+                                                     sidecar.name + "` on host " + sidecar.host
+                                               : "the topology has nobody under [operators]"));
+  }
+  auto endpoints = endpoints_for(topology, far ? "" : sidecar.host, sidecar);
+  if (!endpoints) return fail(endpoints.error());
+  Reached reached{std::move(*endpoints), {}};
+  if (reached.endpoints.server_keys.empty()) return reached;
+  auto own = read_secret(globals.key_path);
+  if (!own) return fail(own.error());
+  const bool listed = std::any_of(
+      topology.operators.begin(), topology.operators.end(), [&](const Identity& person) {
+        return std::find(person.keys.begin(), person.keys.end(), own->public_key) !=
+               person.keys.end();
+      });
+  if (!listed) {
+    return fail(ErrorCode::kBadInput, "the public key of " + globals.key_path + ", \"" +
+                                          own->public_key +
+                                          "\", is nobody's under [operators] of the topology");
+  }
+  reached.credentials = Credentials{std::move(*own), reached.endpoints.server_keys};
+  return reached;
+}
+
+Result<Reached> reach_as(const Topology& topology, const Node& node, const Sidecar& sidecar) {
+  auto endpoints = endpoints_for(topology, node.host, sidecar);
+  if (!endpoints) return fail(endpoints.error());
+  Reached reached{std::move(*endpoints), {}};
+  if (reached.endpoints.server_keys.empty()) return reached;
+  auto own = read_listed_secret(secret_path(state_folder(topology, node.name)), node.name,
+                                topology.keys_of(node.name)->keys);
+  if (!own) return fail(own.error());
+  reached.credentials = Credentials{std::move(*own), reached.endpoints.server_keys};
+  return reached;
+}
+
+Result<Reached> reach_stream(const Globals& globals, const Topology& topology,
+                             const std::string& stream) {
   const Sidecar* owner = topology.owner_of(stream);
   if (owner == nullptr) {
     return fail(ErrorCode::kBadInput,
                 "there is no stream " + in_quotes(stream) + "; " +
                     mend_name(stream, topology.stream_names(), "the topology has none"));
   }
-  return endpoints_for(topology, owner->host, *owner);
+  return reach(globals, topology, *owner);
 }
 
 Result<const Node*> reach_sourcing_node(const Topology& topology, const std::string& name) {

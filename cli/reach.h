@@ -1,17 +1,39 @@
-// Where a verb finds the sidecar of a stream, or a sourcing node. Verbs run on their own host.
+// Where a verb finds a sidecar, or a sourcing node: beside it, as its host's user; or, with --key, over
+// the network, as an operator of the topology.
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <string>
 
+#include "cli/verb.h"
 #include "common/base/result.h"
+#include "common/client/control_client.h"
 #include "topology/endpoints.h"
 #include "topology/topology.h"
 
 namespace forebay {
 
-/// kBadInput with the nearest name for a stream that is not in the topology.
-[[nodiscard]] Result<ClientEndpoints> reach_stream(const Topology& topology,
-                                                   const std::string& stream);
+/// kBadInput with the nearest name for one that is not in the topology.
+[[nodiscard]] Result<const Sidecar*> find_sidecar(const Topology& topology,
+                                                  const std::string& name);
+
+struct Reached {
+  ClientEndpoints endpoints;
+  std::optional<Credentials> credentials;  // with --key
+
+  [[nodiscard]] Result<std::unique_ptr<ControlClient>> control() const {
+    return ControlClient::connect(endpoints.control, credentials);
+  }
+};
+[[nodiscard]] Result<Reached> reach(const Globals& globals, const Topology& topology,
+                                    const Sidecar& sidecar);
+/// As the node's host and user.
+[[nodiscard]] Result<Reached> reach_as(const Topology& topology, const Node& node,
+                                       const Sidecar& sidecar);
+/// The sidecar of a stream; kBadInput with the nearest name for one that is not in the topology.
+[[nodiscard]] Result<Reached> reach_stream(const Globals& globals, const Topology& topology,
+                                           const std::string& stream);
 
 /// The sourcing node of that name; empty: the only one. kBadInput says which there are.
 [[nodiscard]] Result<const Node*> reach_sourcing_node(const Topology& topology,

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "cli/node_client.h"
+#include "cli/reach.h"
 #include "cli/verb.h"
 #include "common/base/limits.h"
 #include "common/client/range_reader.h"
@@ -28,9 +29,9 @@ Result<std::map<std::string, Sequence>> ends_of(const Topology& topology, const 
     number = Sequence{std::stoull(until)};
   }
   for (const Interest& interest : node.subscribes) {
-    const auto endpoints = endpoints_for(topology, node.host, *topology.owner_of(interest.stream));
-    if (!endpoints) return fail(endpoints.error());
-    const auto client = ControlClient::connect(endpoints->control);
+    const auto sidecar = reach_as(topology, node, *topology.owner_of(interest.stream));
+    if (!sidecar) return fail(sidecar.error());
+    const auto client = sidecar->control();
     if (!client) return fail(client.error());
     const auto head = resolve_position(**client, interest.stream, "end", limits::kCommandTimeout);
     if (!head) return fail(head.error().in(interest.stream));

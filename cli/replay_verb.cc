@@ -183,9 +183,9 @@ int replay(const Globals& globals, const Options& options) {
       return kExitBadInput;
     }
   }
-  const auto endpoints = reach_stream(*topology, options.stream);
-  if (!endpoints) return exit_with(endpoints.error());
-  const auto client = ControlClient::connect(endpoints->control);
+  const auto sidecar = reach_stream(globals, *topology, options.stream);
+  if (!sidecar) return exit_with(sidecar.error());
+  const auto client = sidecar->control();
   if (!client) return exit_with(client.error());
   const auto from =
       resolve_position(**client, options.stream, options.from, limits::kRequestTimeout);
@@ -258,6 +258,7 @@ void add_replay_verb(CLI::App& app, Globals& globals) {
       ->excludes(rate);
   verb->add_flag("--dry-run", options->dry_run, "Only counts");
   add_json_flag(*verb, globals);
+  add_key_option(*verb, globals);
   run_as(*verb, globals, [&globals, options] { return replay(globals, *options); });
 }
 

@@ -8,6 +8,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "cli/reach.h"
 #include "cli/status_report.h"
 #include "cli/table.h"
 #include "cli/verb.h"
@@ -47,15 +48,15 @@ std::optional<Nanoseconds> age_after(ControlClient& client, const std::string& s
   return std::max(SystemClock().wall() - header->place.commit_time, Nanoseconds(0));
 }
 
-SidecarAnswer ask(const Topology& topology, const Sidecar& sidecar) {
+SidecarAnswer ask(const Globals& globals, const Topology& topology, const Sidecar& sidecar) {
   SidecarAnswer answer{sidecar.name, {}, Json(), {}, {}, {}};
   for (const Stream& stream : sidecar.streams) answer.streams.push_back(stream.name);
-  const auto endpoints = endpoints_for(topology, sidecar.host, sidecar);
-  if (!endpoints) {
-    answer.report = fail(endpoints.error());
+  const auto reached = reach(globals, topology, sidecar);
+  if (!reached) {
+    answer.report = fail(reached.error());
     return answer;
   }
-  const auto client = ControlClient::connect(endpoints->control);
+  const auto client = reached->control();
   if (!client) {
     answer.report = fail(client.error());
     return answer;
@@ -75,10 +76,11 @@ SidecarAnswer ask(const Topology& topology, const Sidecar& sidecar) {
 }
 
 /// All at once, so that those which are down cost one timeout together.
-std::vector<SidecarAnswer> ask_all(const Topology& topology) {
+std::vector<SidecarAnswer> ask_all(const Globals& globals, const Topology& topology) {
   std::vector<std::future<SidecarAnswer>> asked;
   for (const Sidecar& sidecar : topology.sidecars) {
-    asked.push_back(std::async(std::launch::async, [&] { return ask(topology, sidecar); }));
+    asked.push_back(
+        std::async(std::launch::async, [&] { return ask(globals, topology, sidecar); }));
   }
   std::vector<SidecarAnswer> answers;
   for (auto& one : asked) answers.push_back(one.get());
@@ -113,7 +115,7 @@ int exit_code_of(const std::vector<SidecarAnswer>& answers) {
 int status(const Globals& globals, bool watch) {
   const auto topology = load(globals);
   if (!topology) return exit_with(topology.error());
-  std::vector<SidecarAnswer> before = ask_all(*topology);
+  std::vector<SidecarAnswer> before = ask_all(globals, *topology);
   if (globals.json) {
     print_json(before);
     return exit_code_of(before);
@@ -125,7 +127,7 @@ int status(const Globals& globals, bool watch) {
   while (true) {
     poller.wait(gap);
     if (signals.arrived()) return exit_code_of(before);
-    std::vector<SidecarAnswer> now = ask_all(*topology);
+    std::vector<SidecarAnswer> now = ask_all(globals, *topology);
     add_all_rates(now, before);
     const std::string table = aligned(status_rows(now, topology->alerts));
     const bool terminal = watch && ::isatty(STDOUT_FILENO) != 0;
@@ -147,6 +149,7 @@ void add_status_verb(CLI::App& app, Globals& globals) {
       "Exit codes: 0 done, 1 a sidecar did not answer or lacks a stream of the topology, 2 bad "
       "usage.\n");
   add_json_flag(*verb, globals);
+  add_key_option(*verb, globals);
   auto watch = std::make_shared<bool>(false);
   verb->add_flag("--watch", *watch, "Again every second, until Ctrl-C")
       ->excludes(verb->get_option("--json"));

@@ -11,10 +11,12 @@
 #include "cli/reach.h"
 #include "cli/selection.h"
 #include "cli/verb.h"
+#include "common/base/clock.h"
 #include "common/base/limits.h"
 #include "common/client/range_reader.h"
 #include "common/event/event_codec.h"
 #include "common/event/event_json.h"
+#include "common/wire/listener.h"
 
 namespace forebay {
 namespace {
@@ -93,21 +95,26 @@ class Tail {
 /// Broadcasts and beacons of the stream as a bell; what they say is fetched.
 class Bell {
  public:
-  Result<void> connect(const std::string& endpoint, const std::string& stream) {
-    if (auto connected = socket_.connect(endpoint); !connected) return connected;
-    socket_.subscribe(broadcast_topic(stream));
-    poller_.add(socket_);
+  explicit Bell(const Reached& sidecar)
+      : listener_(context_, limits::kBroadcastHighWaterMessages, sidecar.credentials) {}
+  Result<void> connect(const Reached& sidecar, const std::string& stream) {
+    if (auto connected = listener_.connect(sidecar.endpoints.broadcast); !connected)
+      return connected;
+    listener_.hear(stream);
+    poller_.add(listener_.socket());
     return {};
   }
   void wait() {
-    poller_.wait(limits::kBeaconIdleInterval);
-    while (socket_.receive()) {
+    listener_.say_what(clock_.mono());
+    poller_.wait(limits::kHearingInterval);
+    while (listener_.receive()) {
     }
   }
 
  private:
   Context context_;
-  Socket socket_{context_, SocketKind::kSub, limits::kBroadcastHighWaterMessages};
+  SystemClock clock_;
+  Listener listener_;
   Poller poller_;
 };
 
@@ -126,14 +133,14 @@ int follow(Tail& tail, RangeReader& reader, Bell& bell) {
 int tail(const Globals& globals, const TailOptions& options) {
   const auto topology = load(globals);
   if (!topology) return exit_with(topology.error());
-  const auto endpoints = reach_stream(*topology, options.stream);
-  if (!endpoints) return exit_with(endpoints.error());
-  const auto client = ControlClient::connect(endpoints->control);
+  const auto sidecar = reach_stream(globals, *topology, options.stream);
+  if (!sidecar) return exit_with(sidecar.error());
+  const auto client = sidecar->control();
   if (!client) return exit_with(client.error());
-  Bell bell;
+  Bell bell(*sidecar);
   if (options.follow) {
     // First, so that nothing committed from now on goes by without a ring.
-    if (auto connected = bell.connect(endpoints->broadcast, options.stream); !connected) {
+    if (auto connected = bell.connect(*sidecar, options.stream); !connected) {
       return exit_with(connected.error());
     }
   }
@@ -168,6 +175,7 @@ void add_tail_verb(CLI::App& app, Globals& globals) {
       ->type_name("POSITION");
   verb->add_flag("--follow", options->follow, "Go on with what comes, until Ctrl-C");
   options->selection.add_options(*verb);
+  add_key_option(*verb, globals);
   verb->add_option("--limit", options->limit, "End after so many events")
       ->type_name("N")
       ->check(CLI::PositiveNumber);

@@ -85,7 +85,10 @@ int check(const Globals& globals) {
 Json shown(const Topology& topology) {
   Json json = {{"name", topology.name},  {"state_dir", topology.state_dir},
                {"hosts", Json::array()}, {"sidecars", Json::array()},
-               {"nodes", Json::array()}, {"alerts", Json::object()}};
+               {"nodes", Json::array()}, {"alerts", Json::object()},
+               {"keys", Json::object()}, {"operators", Json::object()}};
+  for (const Identity& identity : topology.keys) json["keys"][identity.name] = identity.keys;
+  for (const Identity& person : topology.operators) json["operators"][person.name] = person.keys;
   for (const Host& host : topology.hosts) {
     json["hosts"].push_back(
         {{"name", host.name}, {"address", host.address}, {"base_port", host.base_port}});
@@ -155,6 +158,11 @@ int show(const Globals& globals) {
                      joined(node.publishes), interests(node),
                      node.source + (node.follow ? " (followed)" : "")});
   }
+  Rows keys = {{"KEY OF", "PUBLIC KEY"}};
+  for (const Identity& identity : topology->keys)
+    keys.push_back({identity.name, joined(identity.keys)});
+  for (const Identity& person : topology->operators)
+    keys.push_back({person.name + " (operator)", joined(person.keys)});
   const Alerts& alerts = topology->alerts;
   const Rows limits = {
       {"ALERT", "FROM"},
@@ -164,7 +172,7 @@ int show(const Globals& globals) {
       {"producer_silent", format_duration(alerts.producer_silent)},
   };
   print("topology " + topology->name + ", state in " + topology->state_dir + "\n");
-  for (const Rows& rows : {hosts, streams, nodes, limits}) {
+  for (const Rows& rows : {hosts, streams, nodes, keys, limits}) {
     if (rows.size() > 1) print("\n" + aligned(rows));
   }
   return kExitDone;
@@ -195,7 +203,10 @@ int endpoints(const Globals& globals) {
     Json entry = {{"host", sidecar.host}, {"state", state_folder(*topology, sidecar.name)}};
     for (const auto& [socket, list] : {std::pair("ingest", bound.ingest),
                                        {"control", bound.control},
-                                       {"broadcast", bound.broadcast}}) {
+                                       {"broadcast", bound.broadcast},
+                                       {"encrypted control", bound.far_control},
+                                       {"encrypted broadcast", bound.far_broadcast}}) {
+      if (list.empty()) continue;
       entry[socket] = list;
       for (const std::string& endpoint : list) {
         rows.push_back({sidecar.name, sidecar.host, "binds " + std::string(socket), endpoint});

@@ -22,6 +22,12 @@ void add_json_flag(CLI::App& verb, Globals& globals) {
   verb.add_flag("--json", globals.json, "Print JSON, for programs");
 }
 
+void add_key_option(CLI::App& verb, Globals& globals) {
+  verb.add_option("--key", globals.key_path,
+                  "An operator's secret: asks over the network, from any host")
+      ->type_name("FILE");
+}
+
 void run_as(CLI::App& verb, Globals& globals, std::function<int()> run) {
   verb.callback([&globals, run = std::move(run)] { globals.run = run; });
 }

@@ -35,6 +35,7 @@ inline constexpr int kExitBadInput = 2;  // usage, files, names: the user has to
 
 struct Globals {
   std::string topology_path;  // -t, else default_topology_path()
+  std::string key_path;       // --key
   bool json = false;          // --json
   std::function<int()> run;   // the verb that was asked for
 };
@@ -44,6 +45,8 @@ struct Globals {
 CLI::App* add_verb(CLI::App& parent, Globals& globals, const std::string& name,
                    const std::string& description, const std::string& examples);
 void add_json_flag(CLI::App& verb, Globals& globals);
+/// For a verb that asks sidecars.
+void add_key_option(CLI::App& verb, Globals& globals);
 /// What the verb does, to its exit code.
 void run_as(CLI::App& verb, Globals& globals, std::function<int()> run);
 
@@ -68,5 +71,6 @@ void add_consumers_verb(CLI::App& app, Globals& globals);
 void add_bench_verb(CLI::App& app, Globals& globals);
 void add_verify_verb(CLI::App& app, Globals& globals);
 void add_backup_verbs(CLI::App& app, Globals& globals);
+void add_keys_verb(CLI::App& app, Globals& globals);
 
 }  // namespace forebay

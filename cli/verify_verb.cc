@@ -5,6 +5,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "cli/reach.h"
 #include "cli/verb.h"
 #include "common/base/clock.h"
 #include "common/event/json_value.h"
@@ -101,10 +102,8 @@ void print(const Repair& repair) {
 int verify(const Globals& globals, const VerifyOptions& options) {
   const auto topology = load(globals);
   if (!topology) return exit_with(topology.error());
-  if (topology->sidecar(options.sidecar) == nullptr) {
-    notice("no sidecar '" + options.sidecar + "' in " + globals.topology_path);
-    return kExitBadInput;
-  }
+  if (const auto sidecar = find_sidecar(*topology, options.sidecar); !sidecar)
+    return exit_with(sidecar.error());
   const std::string folder = state_folder(*topology, options.sidecar);
   if (!std::filesystem::exists(folder + "/data.mdb")) {
     notice("there is no log in " + folder + ": sidecar " + options.sidecar +

@@ -25,7 +25,7 @@ class FetchQueue {
   /// Shared with each slot: ZeroMQ may hold a reply for longer than there is a queue.
   struct UnderWay {
     std::mutex mutex;
-    std::map<std::string, std::size_t> by_route;
+    std::map<std::string, std::size_t> by_account;
     std::size_t bytes = 0;
   };
 
@@ -33,15 +33,15 @@ class FetchQueue {
   /// A place among the peer's long replies, for Outgoing::slot.
   class Slot {
    public:
-    Slot(std::shared_ptr<UnderWay> under_way, std::string route)
-        : under_way_(std::move(under_way)), route_(std::move(route)) {}
+    Slot(std::shared_ptr<UnderWay> under_way, std::string account)
+        : under_way_(std::move(under_way)), account_(std::move(account)) {}
     Slot(const Slot&) = delete;
     Slot& operator=(const Slot&) = delete;
     ~Slot() {
       const std::lock_guard hold(under_way_->mutex);
       under_way_->bytes -= bytes_;
-      const auto found = under_way_->by_route.find(route_);
-      if (--found->second == 0) under_way_->by_route.erase(found);
+      const auto found = under_way_->by_account.find(account_);
+      if (--found->second == 0) under_way_->by_account.erase(found);
     }
     /// How long the reply is that has it.
     void hold_bytes(std::size_t bytes) {
@@ -51,7 +51,7 @@ class FetchQueue {
 
    private:
     std::shared_ptr<UnderWay> under_way_;
-    std::string route_;
+    std::string account_;
     std::size_t bytes_ = 0;
   };
 
@@ -62,22 +62,22 @@ class FetchQueue {
   };
 
   /// nullptr if the peer has as many as it may.
-  [[nodiscard]] std::shared_ptr<Slot> take_slot(const std::string& route) {
+  [[nodiscard]] std::shared_ptr<Slot> take_slot(const std::string& account) {
     {
       const std::lock_guard hold(under_way_->mutex);
-      std::size_t& count = under_way_->by_route[route];
+      std::size_t& count = under_way_->by_account[account];
       // One more than promised: ZeroMQ lets go of a reply a moment after the peer has all of it.
       if (count > limits::kFetchesInFlightPerPeerMax) return nullptr;
       ++count;
     }
-    return std::make_shared<Slot>(under_way_, route);
+    return std::make_shared<Slot>(under_way_, account);
   }
 
   /// False if the peer, or the queue, has as many under way as it may.
   [[nodiscard]] bool push(Request request) {
     const std::lock_guard hold(mutex_);
     if (requests_.size() >= limits::kFetchQueueMax) return false;
-    request.slot = take_slot(request.peer.route);
+    request.slot = take_slot(request.peer.account());
     if (!request.slot) return false;
     requests_.push_back(std::move(request));
     arrived_.notify_one();
@@ -104,7 +104,7 @@ class FetchQueue {
   /// Whether any request waits or its reply is on its way.
   [[nodiscard]] bool busy() const {
     const std::lock_guard hold(under_way_->mutex);
-    return !under_way_->by_route.empty();
+    return !under_way_->by_account.empty();
   }
 
   /// Answers on their way back to the ingest thread.

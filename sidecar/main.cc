@@ -6,8 +6,10 @@
 #include <iostream>
 
 #include "common/base/logging.h"
+#include "common/service/descriptors.h"
 #include "common/service/signals.h"
 #include "common/service/state_lock.h"
+#include "common/wire/secret_file.h"
 #include "sidecar/sidecar.h"
 #include "topology/endpoints.h"
 #include "topology/load.h"
@@ -24,9 +26,28 @@ void keep_freed_memory() {
   ::mallopt(M_TRIM_THRESHOLD, 32 << 20);
 }
 
+/// Who comes in from other hosts; nobody where the sidecar has no key.
+forebay::Result<std::optional<forebay::FarSide>> far_side(const forebay::Topology& topology,
+                                                          const forebay::Sidecar& sidecar,
+                                                          const std::string& folder) {
+  using namespace forebay;
+  if (bind_endpoints(topology, sidecar).far_control.empty()) return std::nullopt;
+  auto own =
+      read_listed_secret(secret_path(folder), sidecar.name, topology.keys_of(sidecar.name)->keys);
+  if (!own) return fail(own.error());
+  Gatekeeper::Names names;
+  for (const auto* identities : {&topology.keys, &topology.operators}) {
+    for (const Identity& identity : *identities) {
+      for (const std::string& key : identity.keys) names.emplace(key, identity.name);
+    }
+  }
+  return FarSide{std::move(*own), std::move(names), Access(topology, sidecar)};
+}
+
 int run(const std::string& topology_path, const std::string& name) {
   using namespace forebay;
   keep_freed_memory();
+  raise_descriptor_limit();
   const auto topology = load_topology(topology_path);
   if (!topology) {
     std::cerr << topology.error().message << '\n';
@@ -45,9 +66,14 @@ int run(const std::string& topology_path, const std::string& name) {
     spdlog::critical("{}", lock.error().message);
     return kFailed;
   }
-  const auto served = run_sidecar(
-      {name, folder, bind_endpoints(*topology, *sidecar), sidecar->streams, sidecar->disk_max},
-      signals);
+  auto far = far_side(*topology, *sidecar, folder);
+  if (!far) {
+    spdlog::critical("{}", far.error().message);
+    return far.error().code == ErrorCode::kIo ? kFailed : kBadInput;
+  }
+  const auto served = run_sidecar({name, folder, bind_endpoints(*topology, *sidecar),
+                                   sidecar->streams, sidecar->disk_max, std::move(*far)},
+                                  signals);
   if (!served) {
     spdlog::critical("{}", served.error().message);
     return kFailed;

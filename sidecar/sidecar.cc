@@ -19,6 +19,7 @@
 #include "sidecar/commit.h"
 #include "sidecar/commit_queue.h"
 #include "sidecar/consumers.h"
+#include "sidecar/doors.h"
 #include "sidecar/fetch.h"
 #include "sidecar/fetch_queue.h"
 #include "sidecar/holds.h"
@@ -57,24 +58,24 @@ class Service {
         ingest_(clock_, holds_, stream_infos(), producers),
         consumers_(clock_, holds_, stream_names(), consumers),
         pull_(context_, SocketKind::kPull, limits::kDataHighWaterMessages),
-        router_(context_, SocketKind::kRouter, limits::kControlHighWaterMessages),
-        pub_(context_, SocketKind::kPub, limits::kBroadcastHighWaterMessages),
+        control_(context_, options.far),
+        broadcast_(context_, options.far),
         trimmer_(log, clock_, holds_, policies()),
         committer_(log, clock_, holds_, trimmer_),
         scrubber_(log, options.state_dir) {}
 
   Result<void> bind() {
     pull_.limit_frames(batch_layout::kHeaderBytes + limits::kBatchPayloadBytesMax);
-    router_.limit_frames(limits::kControlFrameBytesMax);
-    router_.limit_received(limits::kRequestsAtOnce);  // they may be long; answers are not
-    pub_.limit_frames(limits::kSubscriptionFrameBytesMax);
-    for (const auto& [socket, endpoints] : {std::pair{&pull_, &options_.endpoints.ingest},
-                                            std::pair{&router_, &options_.endpoints.control},
-                                            std::pair{&pub_, &options_.endpoints.broadcast}}) {
-      for (const std::string& endpoint : *endpoints) {
-        if (auto bound = socket->bind(endpoint); !bound) return bound;
-      }
+    for (const std::string& endpoint : options_.endpoints.ingest) {
+      if (auto bound = pull_.bind(endpoint); !bound) return bound;
     }
+    if (options_.far) {  // at its post before anybody can knock
+      auto gate = Gatekeeper::start(context_, options_.far->names);
+      if (!gate) return fail(gate.error());
+      gate_ = std::move(*gate);
+    }
+    if (auto bound = control_.bind(options_.endpoints, gate_.get()); !bound) return bound;
+    if (auto bound = broadcast_.bind(options_.endpoints, gate_.get()); !bound) return bound;
     return {};
   }
 
@@ -135,7 +136,7 @@ class Service {
     const std::size_t stop = poller.add(signals.descriptor());
     const std::size_t outcomes = poller.add(outcomes_.descriptor());
     const std::size_t replies = poller.add(fetches_.replies().descriptor());
-    const std::size_t control = poller.add(router_);
+    control_.add_to(poller);
     const std::size_t batches = poller.add(pull_);
     MonoTime liveness_due = clock_.mono();
     while (!failed_) {
@@ -146,7 +147,7 @@ class Service {
       if (poller.readable(replies)) {
         for (Outgoing& reply : fetches_.replies().take()) send(std::move(reply));
       }
-      if (poller.readable(control)) take_requests();
+      if (control_.readable(poller)) take_requests();
       if (poller.readable(batches)) take_batches();
       hand_over();
       flush_outgoing();
@@ -170,23 +171,15 @@ class Service {
 
   void take_requests() {
     for (std::size_t taken = 0; taken < limits::kRequestsAtOnce; ++taken) {
-      auto frames = router_.receive();
-      if (!frames) return;
-      Peer peer{std::string(frames->front().view()), 0};
-      if (frames->size() != 2) {
-        ingest_.count_refused(to_string(ErrorCode::kBadInput));
-        send({peer, ErrorReply{ErrorCode::kBadInput, "a request is one frame"}, {}});
-        continue;
-      }
-      const std::string_view bytes = frames->back().view();
-      auto request = decode_request(bytes);
-      if (request) {
-        peer.request = request->envelope.id;
-        std::visit([&](const auto& body) { on_request(peer, body); }, request->body);
+      auto arrived = control_.receive();
+      if (!arrived) return;
+      const Peer& peer = arrived->peer;
+      if (arrived->request) {
+        std::visit([&](const auto& body) { on_request(peer, body); }, *arrived->request);
       } else {
-        peer.request = request_id_of(bytes);
-        ingest_.count_refused(to_string(request.error().code));
-        send({peer, ErrorReply{request.error().code, request.error().message}, {}});
+        const Error& error = arrived->request.error();
+        ingest_.count_refused(to_string(error.code));
+        send({peer, ErrorReply{error.code, error.message}, {}});
       }
     }
   }
@@ -205,10 +198,11 @@ class Service {
   void on_request(const Peer& peer, const Find& request) { queue_fetch({peer, request}); }
   void on_request(const Peer& peer, const RecordsRequest& request) { queue_fetch({peer, request}); }
   void on_request(const Peer& peer, const StatusRequest&) {
-    auto slot = fetches_.take_slot(peer.route);  // a report may be long
+    auto slot = fetches_.take_slot(peer.account());  // a report may be long
     if (!slot) return refuse_unavailable(peer);
     const auto report = status_report({options_.name, log_, holds_, ingest_, consumers_,
-                                       commit_times(), scrubber_.damage(), full_});
+                                       commit_times(), scrubber_.damage(),
+                                       gate_ ? gate_->refused() : 0, broadcast_.refused(), full_});
     if (!report) return fail_all(report.error());
     send({peer, StatusReport{*report}, {}, std::move(slot)});
   }
@@ -294,12 +288,12 @@ class Service {
       return Message(std::shared_ptr<const std::string>(held, &held->bytes));
     };
     std::vector<Message> frames;
-    frames.emplace_back(std::string_view(message.peer.route));
     frames.push_back(frame(encode({message.peer.request, log_.boot()}, message.reply)));
     if (std::holds_alternative<Batches>(message.reply) ||
         std::holds_alternative<Records>(message.reply))
       frames.push_back(frame(std::move(message.batches)));
-    if (router_.send(frames) != SendResult::kSent) ingest_.count_refused("unsendable");
+    if (control_.send(message.peer, std::move(frames)) != SendResult::kSent)
+      ingest_.count_refused("unsendable");
   }
 
   // commit thread
@@ -363,29 +357,27 @@ class Service {
     BeaconSchedule schedule(log_.boot(), std::move(streams), clock_.mono());
     Poller poller;
     poller.add(broadcasts_.descriptor());
+    broadcast_.add_to(poller);
     while (true) {
+      broadcast_.take_wishes(clock_.mono());
       const bool last_round = stopping_;
       for (Liveness& liveness : liveness_.take()) schedule.on_liveness(std::move(liveness));
       for (BroadcastNews& news : broadcasts_.take()) {
         for (CommittedBatch& batch : news.batches) {
           schedule.on_broadcast(batch, clock_.mono());
-          publish(topics[batch.stream.value], std::move(batch.message));
+          broadcast_.publish(topics[batch.stream.value], std::move(batch.message), clock_.mono());
         }
         for (const auto& [stream, oldest] : news.trimmed) schedule.on_trimmed(stream, oldest);
       }
       for (const auto& [stream, beacon] : schedule.take_due(clock_.mono())) {
-        publish(topics[stream.value], Message(std::string_view(encode_beacon(beacon))));
+        broadcast_.publish(topics[stream.value], Message(std::string_view(encode_beacon(beacon))),
+                           clock_.mono());
       }
       if (last_round) return;
       const auto wait =
           std::chrono::duration_cast<milliseconds>(schedule.next_due() - clock_.mono());
       poller.wait(std::clamp(wait + milliseconds(1), milliseconds(1), limits::kLivenessInterval));
     }
-  }
-
-  void publish(const std::string& topic, Message body) {
-    std::array<Message, 2> frames{Message(std::string_view(topic)), std::move(body)};
-    static_cast<void>(pub_.send(frames));  // PUB drops for whoever is slow; the log is the truth
   }
 
   // fetch thread
@@ -433,9 +425,10 @@ class Service {
   Ingest ingest_;
   Consumers consumers_;
   Context context_;
+  std::unique_ptr<Gatekeeper> gate_;
   Socket pull_;
-  Socket router_;
-  Socket pub_;
+  ControlDoors control_;
+  BroadcastDoors broadcast_;
   std::vector<Work> pending_;
   bool full_ = false;
 

@@ -15,6 +15,7 @@
 
 #include "common/base/result.h"
 #include "common/service/signals.h"
+#include "sidecar/doors.h"
 #include "topology/endpoints.h"
 #include "topology/topology.h"
 
@@ -26,6 +27,7 @@ struct SidecarOptions {
   SidecarEndpoints endpoints;
   std::vector<Stream> streams;
   std::optional<std::uint64_t> disk_max;
+  std::optional<FarSide> far = {};  // who comes in from other hosts, where they have keys
 };
 
 /// Opens the log, binds the sockets and serves until a stop signal, then commits what was taken in

@@ -61,6 +61,9 @@ Result<std::string> status_report(const StatusSources& sources) {
     readers.push_back(std::move(entry));
   }
   const IngestCounters& counters = sources.ingest.counters();
+  auto refused = counters.refused;
+  if (sources.unknown_keys > 0) refused["unknown_key"] = sources.unknown_keys;
+  if (sources.forbidden_topics > 0) refused["forbidden_topic"] = sources.forbidden_topics;
   const Json report{{"sidecar", sources.sidecar},
                     {"boot", log.boot().hex()},
                     {"full", sources.full},
@@ -78,7 +81,7 @@ Result<std::string> status_report(const StatusSources& sources) {
                       {"events", counters.events},
                       {"duplicates", counters.duplicates},
                       {"resends_asked", counters.resends_asked},
-                      {"refused", counters.refused}}}};
+                      {"refused", std::move(refused)}}}};
   return print_json(report);
 }
 

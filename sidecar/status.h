@@ -27,6 +27,8 @@ struct StatusSources {
   const Consumers& consumers;
   DurationHistogram commit_times;
   std::vector<std::uint64_t> damaged;  // sequences, by stream
+  std::uint64_t unknown_keys;          // connections that were refused for theirs
+  std::uint64_t forbidden_topics;      // subscriptions that were
   bool full;
 };
 

@@ -22,6 +22,10 @@ namespace forebay {
 struct Peer {
   std::string route;
   std::uint64_t request = 0;
+  std::string user = {};  // the name of its key; empty beside the sidecar
+
+  /// Whose replies are counted together.
+  [[nodiscard]] const std::string& account() const { return user.empty() ? route : user; }
 };
 
 /// A message to a peer; `batches` is the second frame of a fetch reply. `slot` is the peer's place

@@ -20,6 +20,9 @@ std::string state_folder(const Topology& topology, std::string_view name) {
   return topology.state_dir + "/" + std::string(name);
 }
 
+std::string secret_path(const std::string& folder) { return folder + "/secret.key"; }
+std::string next_secret_path(const std::string& folder) { return folder + "/secret.next"; }
+
 bool has_remote_consumer(const Topology& topology, const Sidecar& sidecar) {
   return std::any_of(topology.nodes.begin(), topology.nodes.end(), [&](const Node& node) {
     return node.host != sidecar.host &&
@@ -42,11 +45,15 @@ std::uint32_t first_port(const Topology& topology, const Sidecar& sidecar) {
 SidecarEndpoints bind_endpoints(const Topology& topology, const Sidecar& sidecar) {
   SidecarEndpoints endpoints{{ipc(topology, sidecar.name, "ingest")},
                              {ipc(topology, sidecar.name, "control")},
-                             {ipc(topology, sidecar.name, "broadcast")}};
-  if (has_remote_consumer(topology, sidecar)) {
+                             {ipc(topology, sidecar.name, "broadcast")},
+                             {},
+                             {}};
+  const bool encrypted = topology.keys_of(sidecar.name) != nullptr;
+  if (has_remote_consumer(topology, sidecar) || (encrypted && !topology.operators.empty())) {
     const std::uint32_t port = first_port(topology, sidecar);
-    endpoints.control.push_back(tcp(topology, sidecar, port));
-    endpoints.broadcast.push_back(tcp(topology, sidecar, port + 1));
+    (encrypted ? endpoints.far_control : endpoints.control).push_back(tcp(topology, sidecar, port));
+    (encrypted ? endpoints.far_broadcast : endpoints.broadcast)
+        .push_back(tcp(topology, sidecar, port + 1));
   }
   return endpoints;
 }
@@ -55,7 +62,12 @@ Result<ClientEndpoints> endpoints_for(const Topology& topology, std::string_view
                                       const Sidecar& sidecar) {
   const SidecarEndpoints bound = bind_endpoints(topology, sidecar);
   if (host == sidecar.host) {
-    return ClientEndpoints{bound.ingest.front(), bound.control.front(), bound.broadcast.front()};
+    return ClientEndpoints{
+        bound.ingest.front(), bound.control.front(), bound.broadcast.front(), {}};
+  }
+  if (!bound.far_control.empty()) {
+    return ClientEndpoints{"", bound.far_control.front(), bound.far_broadcast.front(),
+                           topology.keys_of(sidecar.name)->keys};
   }
   if (bound.control.size() == 1) {
     return fail(ErrorCode::kUnavailable,
@@ -63,7 +75,7 @@ Result<ClientEndpoints> endpoints_for(const Topology& topology, std::string_view
                     "' listens to no other host; run this there, or add a node on host '" +
                     std::string(host) + "' that subscribes to one of its streams");
   }
-  return ClientEndpoints{"", bound.control.back(), bound.broadcast.back()};
+  return ClientEndpoints{"", bound.control.back(), bound.broadcast.back(), {}};
 }
 
 NodeEndpoints node_endpoints(const Topology& topology, const Node& node) {

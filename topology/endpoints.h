@@ -21,11 +21,14 @@
 
 namespace forebay {
 
-/// What a sidecar binds, each socket to every endpoint of its list.
+/// What a sidecar binds, each socket to every endpoint of its list. Those of other hosts come in
+/// encrypted over sockets of their own (`far_…`), or, over loopback where nobody has keys, like all.
 struct SidecarEndpoints {
-  std::vector<std::string> ingest;     // PULL
-  std::vector<std::string> control;    // ROUTER
-  std::vector<std::string> broadcast;  // PUB
+  std::vector<std::string> ingest;         // PULL
+  std::vector<std::string> control;        // ROUTER
+  std::vector<std::string> broadcast;      // PUB
+  std::vector<std::string> far_control;    // ROUTER
+  std::vector<std::string> far_broadcast;  // ROUTER
 };
 
 /// What a client of a sidecar connects to.
@@ -33,6 +36,7 @@ struct ClientEndpoints {
   std::string ingest;  // empty from another host
   std::string control;
   std::string broadcast;
+  std::vector<std::string> server_keys;  // control and broadcast are encrypted to one of these
 };
 
 /// What a node binds; empty if its kind has no such socket.
@@ -43,6 +47,10 @@ struct NodeEndpoints {
 
 /// The folder, 0700, of the sidecar or node `name`: its lock, store and sockets.
 [[nodiscard]] std::string state_folder(const Topology& topology, std::string_view name);
+
+/// Its secret key, and the one that is to follow, in that folder.
+[[nodiscard]] std::string secret_path(const std::string& folder);
+[[nodiscard]] std::string next_secret_path(const std::string& folder);
 
 [[nodiscard]] SidecarEndpoints bind_endpoints(const Topology& topology, const Sidecar& sidecar);
 

@@ -27,18 +27,19 @@ std::string default_topology_path() {
   return path != nullptr && *path != '\0' ? path : "/etc/forebay/topology.toml";
 }
 
-tl::expected<Topology, Problems> parse_topology(std::string_view text, std::string_view folder) {
+tl::expected<Topology, Problems> parse_topology(std::string_view text, std::string_view folder,
+                                                Keys keys) {
   const auto document = parse_toml(text);
   if (!document) return tl::unexpected(Problems{document.error()});
   Draft draft = read_draft(*document, folder);
-  validate(draft);
+  validate(draft, keys);
   if (draft.problems.empty()) return std::move(draft.topology);
   std::stable_sort(draft.problems.begin(), draft.problems.end(),
                    [](const Problem& a, const Problem& b) { return a.place < b.place; });
   return tl::unexpected(std::move(draft.problems));
 }
 
-tl::expected<Topology, Problems> read_topology(const std::string& path) {
+tl::expected<Topology, Problems> read_topology(const std::string& path, Keys keys) {
   std::error_code error;
   const auto status = std::filesystem::status(path, error);
   if (std::filesystem::is_directory(status)) return unreadable("it is a folder");
@@ -54,11 +55,11 @@ tl::expected<Topology, Problems> read_topology(const std::string& path) {
   const auto folder = std::filesystem::weakly_canonical(
       std::filesystem::absolute(path, error).parent_path(), error);
   if (error) return unreadable(error.message());
-  return parse_topology(text, folder.string());
+  return parse_topology(text, folder.string(), keys);
 }
 
-Result<Topology> load_topology(const std::string& path) {
-  auto read = read_topology(path);
+Result<Topology> load_topology(const std::string& path, Keys keys) {
+  auto read = read_topology(path, keys);
   if (read) return std::move(*read);
   const Problems& problems = read.error();
   if (problems.size() == 1) return fail(ErrorCode::kBadInput, problems[0].text(path));

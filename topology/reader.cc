@@ -208,6 +208,31 @@ Node read_node(Draft& draft, const TomlEntry& entry, const std::string& path,
   return node;
 }
 
+/// A key as text, or a list of two.
+Identity read_identity(Draft& draft, const TomlEntry& entry, const std::string& path) {
+  constexpr std::size_t kKeysMax = 2;
+  Identity identity{entry.key, {}};
+  const std::string what = in_quotes(entry.key);
+  const auto add = [&](const TomlValue& value) {
+    if (value.kind == TomlValue::Kind::kString && is_key(value.text)) {
+      identity.keys.push_back(value.text);
+      return;
+    }
+    draft.problem(path, what + ": this is no public key",
+                  "write the 40 characters that `forebay keys generate " + entry.key + "` printed");
+  };
+  if (entry.value.kind != TomlValue::Kind::kArray) {
+    add(entry.value);
+    return identity;
+  }
+  for (const TomlValue& value : entry.value.items) add(value);
+  if (entry.value.items.empty() || entry.value.items.size() > kKeysMax) {
+    draft.problem(path, what + " has " + std::to_string(entry.value.items.size()) + " keys",
+                  "give one, or two while it is being changed");
+  }
+  return identity;
+}
+
 Alerts read_alerts(Draft& draft, const TomlValue& value) {
   Alerts alerts;
   TableReader reader(draft, value, "alerts", "alerts");
@@ -268,6 +293,12 @@ Draft read_draft(const TomlValue& document, std::string_view folder) {
   });
   each("nodes", [&](const TomlEntry& entry, const std::string& path) {
     draft.topology.nodes.push_back(read_node(draft, entry, path, folder));
+  });
+  each("keys", [&](const TomlEntry& entry, const std::string& path) {
+    draft.topology.keys.push_back(read_identity(draft, entry, path));
+  });
+  each("operators", [&](const TomlEntry& entry, const std::string& path) {
+    draft.topology.operators.push_back(read_identity(draft, entry, path));
   });
   if (const TomlValue* alerts = root.table("alerts")) {
     draft.topology.alerts = read_alerts(draft, *alerts);

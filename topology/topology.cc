@@ -22,6 +22,8 @@ const Sidecar* Topology::sidecar(std::string_view sidecar_name) const {
 
 const Node* Topology::node(std::string_view node_name) const { return named(nodes, node_name); }
 
+const Identity* Topology::keys_of(std::string_view owner) const { return named(keys, owner); }
+
 const Sidecar* Topology::owner_of(std::string_view stream) const {
   for (const Sidecar& sidecar : sidecars) {
     if (named(sidecar.streams, stream) != nullptr) return &sidecar;

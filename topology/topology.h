@@ -78,6 +78,12 @@ struct Node {
   bool follow = false;  // kFeed: wait at the end of the file for more
 };
 
+/// The public keys of a sidecar, node or operator: one, or two while it is being changed.
+struct Identity {
+  std::string name;
+  std::vector<std::string> keys;
+};
+
 /// When a consumer or stream is worth an alert, and when an answer calls a stream stale.
 struct Alerts {
   std::uint64_t lag_events = limits::kAlertLagEventsDefault;
@@ -92,12 +98,16 @@ struct Topology {
   std::vector<Host> hosts;
   std::vector<Sidecar> sidecars;
   std::vector<Node> nodes;
+  std::vector<Identity> keys;       // of sidecars and nodes
+  std::vector<Identity> operators;  // people
   Alerts alerts;
 
   /// nullptr if there is none of that name; valid as long as the topology is.
   [[nodiscard]] const Host* host(std::string_view host_name) const;
   [[nodiscard]] const Sidecar* sidecar(std::string_view sidecar_name) const;
   [[nodiscard]] const Node* node(std::string_view node_name) const;
+  /// Of a sidecar or node; nullptr if it has none.
+  [[nodiscard]] const Identity* keys_of(std::string_view owner) const;
   /// The sidecar that owns the stream.
   [[nodiscard]] const Sidecar* owner_of(std::string_view stream) const;
   [[nodiscard]] std::vector<std::string_view> stream_names() const;

@@ -28,7 +28,7 @@ class Validator {
  public:
   explicit Validator(Draft& draft) : draft_(draft), topology_(draft.topology) {}
 
-  void run() {
+  void run(Keys keys) {
     check_not_empty();
     check_sidecars();
     for (const Node& node : topology_.nodes) {
@@ -36,7 +36,8 @@ class Validator {
       check_kind(node);
     }
     check_ports();
-    check_crossings();
+    check_keys();
+    if (keys == Keys::kThere) check_crossings();
     check_ipc_paths();
   }
 
@@ -214,19 +215,53 @@ class Validator {
     }
   }
 
-  /// Until peers are authenticated, what crosses hosts stays on loopback.
+  void check_keys() {
+    std::map<std::string, std::string> owners;  // key → path of its first mention
+    const auto check = [&](const Identity& identity, const std::string& table) {
+      const std::string path = table + "/" + identity.name;
+      for (const std::string& key : identity.keys) {
+        const auto [owner, first] = owners.emplace(key, path);
+        if (first) continue;
+        problem(path,
+                in_quotes(identity.name) + " has a key that stands already in " +
+                    where(draft_.place(owner->second)),
+                "everybody has a key of their own: `forebay keys generate " + identity.name + "`");
+      }
+    };
+    for (const Identity& identity : topology_.keys) {
+      check(identity, "keys");
+      if (topology_.sidecar(identity.name) != nullptr || topology_.node(identity.name) != nullptr)
+        continue;
+      auto known = names(topology_.sidecars);
+      for (const Node& node : topology_.nodes) known.push_back(node.name);
+      problem("keys/" + identity.name, "there is no sidecar or node " + in_quotes(identity.name),
+              mend_name(identity.name, known, "remove it, or put a person under [operators]"));
+    }
+    for (const Identity& identity : topology_.operators) {
+      check(identity, "operators");
+      if (topology_.sidecar(identity.name) == nullptr && topology_.node(identity.name) == nullptr)
+        continue;
+      problem("operators/" + identity.name,
+              "operator " + in_quotes(identity.name) + " has the name of a sidecar or node",
+              "its key belongs under [keys]; give the person another name");
+    }
+  }
+
+  /// Off loopback, both ends of what crosses hosts have keys; on it, both or neither.
   void check_crossings() {
     std::set<std::string> told;
-    const auto tell = [&](const std::string& name, const Node& node, const std::string& stream) {
-      const Host* host = topology_.host(name);
-      if (host == nullptr || is_loopback(host->address) || !told.insert(name).second) return;
+    const auto tell = [&](const std::string& name, const std::string& host, const Node& node,
+                          const std::string& stream, bool other_has_one) {
+      if (topology_.keys_of(name) != nullptr) return;
+      const std::string& address = topology_.host(host)->address;
       in_addr ignored{};
-      if (::inet_pton(AF_INET, host->address.c_str(), &ignored) != 1) return;
-      problem("hosts/" + name + "/address",
-              "host " + in_quotes(name) + " has the address " + host->address + ", and node " +
-                  in_quotes(node.name) + " reads stream " + in_quotes(stream) +
-                  " across hosts over it",
-              "peers cannot be authenticated yet: use a loopback address, or one host for both");
+      if (::inet_pton(AF_INET, address.c_str(), &ignored) != 1) return;
+      if ((is_loopback(address) && !other_has_one) || !told.insert(name).second) return;
+      problem("hosts/" + host + "/address",
+              in_quotes(name) + " has no key, and node " + in_quotes(node.name) + " reads stream " +
+                  in_quotes(stream) + " across hosts over " + address,
+              "run `forebay keys generate " + name + "` on host " + host +
+                  " and put the line that it prints under [keys]");
     };
     for (const Node& node : topology_.nodes) {
       for (const Interest& interest : node.subscribes) {
@@ -235,8 +270,10 @@ class Validator {
             topology_.host(node.host) == nullptr || topology_.host(sidecar->host) == nullptr) {
           continue;
         }
-        tell(sidecar->host, node, interest.stream);
-        tell(node.host, node, interest.stream);
+        tell(sidecar->name, sidecar->host, node, interest.stream,
+             topology_.keys_of(node.name) != nullptr);
+        tell(node.name, node.host, node, interest.stream,
+             topology_.keys_of(sidecar->name) != nullptr);
       }
     }
   }
@@ -276,6 +313,6 @@ class Validator {
 
 }  // namespace
 
-void validate(Draft& draft) { Validator(draft).run(); }
+void validate(Draft& draft, Keys keys) { Validator(draft).run(keys); }
 
 }  // namespace forebay

@@ -7,7 +7,10 @@
 
 namespace forebay {
 
+/// kToCome: for who makes the keys; that some are missing is no problem yet.
+enum class Keys { kThere, kToCome };
+
 /// Adds what is wrong to `draft.problems`. Parts that were misread do not get a second complaint.
-void validate(Draft& draft);
+void validate(Draft& draft, Keys keys);
 
 }  // namespace forebay

@@ -1,9 +1,11 @@
 #include "common/base/files.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
 
 namespace forebay {
 
@@ -14,6 +16,17 @@ Result<void> sync_folder(const std::string& path) {
   const int error = errno;
   ::close(descriptor);
   if (!synced) return fail_errno("cannot sync " + path, error);
+  return {};
+}
+
+Result<void> make_private_folder(const std::string& path) {
+  std::error_code error;
+  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
+  if (!parent.empty()) std::filesystem::create_directories(parent, error);
+  if (error) return fail(ErrorCode::kIo, "cannot make " + parent.string() + ": " + error.message());
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
+    return fail_errno("cannot make " + path, errno);
+  if (::chmod(path.c_str(), 0700) != 0) return fail_errno("cannot set the mode of " + path, errno);
   return {};
 }
 

@@ -90,6 +90,21 @@ Result<Position> Position::from_token(std::string_view token) {
   return position;
 }
 
+bool is_key(std::string_view text) {
+  static constexpr std::string_view kDigits =
+      "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
+  constexpr std::size_t kCharacters = 40, kGroup = 5;  // five stand for four bytes
+  if (text.size() != kCharacters) return false;
+  std::uint64_t group = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const std::size_t digit = kDigits.find(text[i]);
+    if (digit == std::string_view::npos) return false;
+    group = (i % kGroup == 0 ? 0 : group * kDigits.size()) + digit;
+    if (group > 0xffff'ffff) return false;
+  }
+  return true;
+}
+
 bool is_name(std::string_view name) {
   const auto letter_or_digit = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');

@@ -86,5 +86,7 @@ struct Position {
 /// and '-', the first a letter or digit. Such names are safe as file names, topics and metric
 /// labels.
 [[nodiscard]] bool is_name(std::string_view name);
+/// Whether the text could be a CURVE key: 32 bytes as 40 characters of Z85 (ZeroMQ RFC 32).
+[[nodiscard]] bool is_key(std::string_view text);
 
 }  // namespace forebay

@@ -25,6 +25,7 @@ constexpr std::array kCodeNames = {
     CodeName{ErrorCode::kTrimmed, "trimmed"},
     CodeName{ErrorCode::kVersion, "version"},
     CodeName{ErrorCode::kUnavailable, "unavailable"},
+    CodeName{ErrorCode::kForbidden, "forbidden"},
 };
 }  // namespace
 

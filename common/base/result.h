@@ -28,6 +28,7 @@ enum class ErrorCode : std::uint8_t {
   kTrimmed,       // the range asked for is no longer held
   kVersion,       // a format or protocol version this build does not speak
   kUnavailable,   // the peer is not there (yet)
+  kForbidden,     // who asks may not do that
 };
 
 /// The code as it is written on the wire and in logs, e.g. "bad_input".

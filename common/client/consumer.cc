@@ -15,7 +15,7 @@ using std::chrono::milliseconds;
 Consumer::Link::Link(Context& context, const SidecarLink& link_plan)
     : plan(link_plan),
       dealer(context, SocketKind::kDealer, limits::kControlHighWaterMessages),
-      sub(context, SocketKind::kSub, limits::kDataHighWaterMessages) {}
+      listener(context, limits::kDataHighWaterMessages, link_plan.credentials) {}
 
 Result<std::unique_ptr<Consumer>> Consumer::open(Options options, Handler& handler) {
   if (options.takes_replays && !handler.tables().empty()) {
@@ -39,11 +39,13 @@ Result<void> Consumer::connect() {
   for (const SidecarLink& plan : options_.links) {
     auto link = std::make_unique<Link>(context_, plan);
     for (const auto& [stream, start] : plan.streams) {
-      link->sub.subscribe(broadcast_topic(stream));
+      link->listener.hear(stream);
       plans.push_back({stream, start, std::nullopt, std::nullopt});
     }
-    if (auto connected = link->sub.connect(plan.broadcast); !connected) return connected;
-    if (auto connected = link->dealer.connect(plan.control); !connected) return connected;
+    if (auto connected = link->listener.connect(plan.broadcast); !connected) return connected;
+    const auto connected = plan.credentials ? link->dealer.connect(plan.control, *plan.credentials)
+                                            : link->dealer.connect(plan.control);
+    if (!connected) return connected;
     links_.push_back(std::move(link));
   }
   if (!options_.control.empty()) {
@@ -170,7 +172,7 @@ void Consumer::run() {
   poller.add(commands_.descriptor());
   for (const auto& link : links_) {
     poller.add(link->dealer);
-    poller.add(link->sub);
+    poller.add(link->listener.socket());
   }
   while (!stopping_) {
     auto done = round(poller);
@@ -193,6 +195,7 @@ Result<void> Consumer::round(Poller& poller) {
   for (Command& command : commands_.take()) command();
   if (control_) answer_operators();
   for (const auto& link : links_) {
+    link->listener.say_what(clock_.mono());
     receive(*link);
     send_requests(*link);  // the sidecar reads the next range while this one is applied
   }
@@ -253,18 +256,15 @@ void Consumer::receive(Link& link) {
   }
   // What is not read here while much waits to be applied is dropped at last, and fetched.
   while (bytes < limits::kApplyGroupBytesMax) {
-    auto frames = link.sub.receive();
-    if (!frames) break;
-    if (frames->size() != 2 || frames->front().size() == 0) continue;
-    bytes += frames->back().size() + 1;
-    const std::string_view topic = frames->front().view();
-    const std::string_view stream = topic.substr(0, topic.size() - 1);
+    auto heard = link.listener.receive();
+    if (!heard) break;
+    bytes += heard->body.size() + 1;
     const auto all = builders();
     for (std::size_t i = 0; i < all.size(); ++i) {
-      Subscription* subscription = all[i]->subscription(stream);
+      Subscription* subscription = all[i]->subscription(heard->stream());
       if (subscription == nullptr) continue;
-      subscription->on_broadcast(
-          i + 1 < all.size() ? frames->back().share() : std::move(frames->back()), now);
+      subscription->on_broadcast(i + 1 < all.size() ? heard->body.share() : std::move(heard->body),
+                                 now);
     }
   }
   while (auto frames = link.dealer.receive()) {

@@ -30,7 +30,7 @@
 #include "common/client/replay.h"
 #include "common/client/view_builder.h"
 #include "common/client/view_folders.h"
-#include "common/wire/transport.h"
+#include "common/wire/listener.h"
 
 namespace forebay {
 
@@ -39,6 +39,7 @@ struct SidecarLink {
   std::string control;
   std::string broadcast;
   std::vector<std::pair<std::string, SubscriptionStart>> streams;
+  std::optional<Credentials> credentials = {};  // on another host
 };
 
 /// What the consumer's thread knows of a stream beyond what is in the store.
@@ -116,7 +117,7 @@ class Consumer {
     Link(Context& context, const SidecarLink& plan);
     SidecarLink plan;
     Socket dealer;
-    Socket sub;
+    Listener listener;
   };
   /// A view that is being built beside the live one.
   struct Build {

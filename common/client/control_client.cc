@@ -9,8 +9,13 @@ namespace forebay {
 using std::chrono::milliseconds;
 using Steady = std::chrono::steady_clock;
 
-Result<std::unique_ptr<ControlClient>> ControlClient::connect(const std::string& endpoint) {
-  std::unique_ptr<ControlClient> client(new ControlClient(endpoint));
+namespace {
+constexpr milliseconds kConnectInterval{20};
+}
+
+Result<std::unique_ptr<ControlClient>> ControlClient::connect(
+    const std::string& endpoint, std::optional<Credentials> credentials) {
+  std::unique_ptr<ControlClient> client(new ControlClient(endpoint, std::move(credentials)));
   if (auto opened = client->open(); !opened) return fail(opened.error());
   return client;
 }
@@ -18,7 +23,7 @@ Result<std::unique_ptr<ControlClient>> ControlClient::connect(const std::string&
 Result<void> ControlClient::open() {
   dealer_.reset();
   dealer_.emplace(context_, SocketKind::kDealer, limits::kControlHighWaterMessages);
-  return dealer_->connect(endpoint_);
+  return credentials_ ? dealer_->connect(endpoint_, *credentials_) : dealer_->connect(endpoint_);
 }
 
 Result<ControlClient::Answer> ControlClient::request(const Request& request, milliseconds timeout) {
@@ -29,10 +34,11 @@ Result<ControlClient::Answer> ControlClient::request(const Request& request, mil
   poller.add(*dealer_);
   while (true) {
     if (Steady::now() >= again) {
-      again += limits::kFetchTimeout;
-      // Few are in its queue, so it takes the request even while nobody is connected.
-      FOREBAY_INVARIANT(dealer_->send(Message(std::string_view(
-                            encode({next_id_++, {}}, request)))) == SendResult::kSent);
+      // Few are in its queue, so it takes the request, at once or, with two keys, once it is connected.
+      const bool sent =
+          dealer_->send(Message(std::string_view(encode({next_id_++, {}}, request)))) ==
+          SendResult::kSent;
+      again += sent ? limits::kFetchTimeout : kConnectInterval;
     }
     const auto left = std::chrono::ceil<milliseconds>(std::min(deadline, again) - Steady::now());
     poller.wait(std::max(left, milliseconds(0)));

@@ -26,7 +26,8 @@ class ControlClient {
   };
 
   /// The sidecar need not be up. kIo for an endpoint that cannot be.
-  [[nodiscard]] static Result<std::unique_ptr<ControlClient>> connect(const std::string& endpoint);
+  [[nodiscard]] static Result<std::unique_ptr<ControlClient>> connect(
+      const std::string& endpoint, std::optional<Credentials> credentials = {});
 
   /// Sends and waits for the answer, and sends again after limits::kFetchTimeout: a sidecar that
   /// restarts takes what it was asked with it, and asking twice changes nothing. kTimeout if no
@@ -36,11 +37,13 @@ class ControlClient {
   [[nodiscard]] const std::string& endpoint() const { return endpoint_; }
 
  private:
-  explicit ControlClient(std::string endpoint) : endpoint_(std::move(endpoint)) {}
+  ControlClient(std::string endpoint, std::optional<Credentials> credentials)
+      : endpoint_(std::move(endpoint)), credentials_(std::move(credentials)) {}
   [[nodiscard]] Result<void> open();
   [[nodiscard]] std::optional<Result<Answer>> receive(std::uint64_t first_id);
 
   std::string endpoint_;
+  std::optional<Credentials> credentials_;
   Context context_;
   std::optional<Socket> dealer_;
   std::uint64_t next_id_ = 1;

@@ -8,8 +8,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <filesystem>
 #include <utility>
+
+#include "common/base/files.h"
 
 namespace forebay {
 namespace {
@@ -26,14 +27,7 @@ bool is_remote(const std::string& dir) {
 }  // namespace
 
 Result<StateLock> StateLock::take(const std::string& dir) {
-  std::error_code error;
-  const std::filesystem::path path(dir);
-  if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path(), error);
-  if (error)
-    return fail(ErrorCode::kIo,
-                "cannot make " + path.parent_path().string() + ": " + error.message());
-  if (::mkdir(dir.c_str(), 0700) != 0 && errno != EEXIST)
-    return fail_errno("cannot make " + dir, errno);
+  if (auto made = make_private_folder(dir); !made) return fail(made.error());
   if (is_remote(dir)) {
     return fail(ErrorCode::kIo, dir +
                                     " is on a remote file system, whose locks cannot be relied on: "

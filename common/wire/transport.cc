@@ -6,6 +6,7 @@
 #include <new>
 #include <utility>
 
+#include "common/base/ids.h"
 #include "common/base/limits.h"
 
 #ifdef __SANITIZE_THREAD__
@@ -20,6 +21,9 @@ namespace forebay {
 namespace {
 
 static_assert(sizeof(zmq_msg_t) == 64);
+
+// libzmq has it, but only its header for drafts names it (zmq_draft.h).
+constexpr int kZapEnforceDomain = 93;
 
 zmq_msg_t* as_zmq(void* raw) { return static_cast<zmq_msg_t*>(raw); }
 
@@ -49,6 +53,11 @@ int zmq_kind(SocketKind kind) {
 template <class T>
 void set_option(void* socket, int option, T value) {
   FOREBAY_INVARIANT(zmq_setsockopt(socket, option, &value, sizeof value) == 0);
+}
+
+/// A key as text has its end with it.
+void set_text(void* socket, int option, const std::string& text) {
+  FOREBAY_INVARIANT(zmq_setsockopt(socket, option, text.c_str(), text.size()) == 0);
 }
 
 bool has_more(zmq_msg_t* message) { return zmq_msg_more(message) != 0; }
@@ -91,6 +100,12 @@ std::string_view Message::view() const {
   return {static_cast<const char*>(zmq_msg_data(as_zmq(self->raw()))), size()};
 }
 
+std::string_view Message::user() const {
+  auto* self = const_cast<Message*>(this);
+  const char* user = zmq_msg_gets(as_zmq(self->raw()), "User-Id");
+  return user == nullptr ? std::string_view() : std::string_view(user);
+}
+
 char* Message::data() { return static_cast<char*>(zmq_msg_data(as_zmq(raw()))); }
 
 std::size_t Message::size() const {
@@ -102,6 +117,26 @@ Message Message::share() {
   Message copy;
   zmq_msg_copy(as_zmq(copy.raw()), as_zmq(raw()));
   return copy;
+}
+
+KeyPair make_key_pair() {
+  std::array<char, 41> public_key{}, secret_key{};
+  FOREBAY_INVARIANT(zmq_curve_keypair(public_key.data(), secret_key.data()) == 0);
+  return {public_key.data(), secret_key.data()};
+}
+
+std::optional<KeyPair> key_pair_of(const std::string& secret_key) {
+  std::array<char, 41> public_key{};
+  if (!is_key(secret_key) || zmq_curve_public(public_key.data(), secret_key.c_str()) != 0)
+    return std::nullopt;
+  return KeyPair{public_key.data(), secret_key};
+}
+
+std::string encode_key(std::string_view bytes) {
+  if (bytes.size() != 32) return {};
+  std::array<char, 41> text{};
+  const auto* raw = reinterpret_cast<const std::uint8_t*>(bytes.data());
+  return zmq_z85_encode(text.data(), raw, bytes.size()) == nullptr ? "" : text.data();
 }
 
 Context::Context() : raw_(zmq_ctx_new()) { FOREBAY_INVARIANT(raw_ != nullptr); }
@@ -139,6 +174,31 @@ Result<void> Socket::connect(const std::string& endpoint) {
   return {};
 }
 
+Result<void> Socket::connect(const std::string& endpoint, const Credentials& credentials) {
+  // A connection for each key: all but one fail their handshakes, again and again. What was queued
+  // for those would be lost.
+  if (credentials.server_keys.size() > 1) only_while_connected();
+  set_text(raw_, ZMQ_CURVE_PUBLICKEY, credentials.own.public_key);
+  set_text(raw_, ZMQ_CURVE_SECRETKEY, credentials.own.secret_key);
+  // libzmq passes over a second connect to the same text; one with a source, any, is another.
+  constexpr std::string_view kTcp = "tcp://", kFromAnywhere = "tcp://0.0.0.0:0;";
+  std::string_view prefix = kTcp;
+  for (const std::string& key : credentials.server_keys) {
+    set_text(raw_, ZMQ_CURVE_SERVERKEY, key);
+    auto connected = connect(std::string(prefix) + endpoint.substr(kTcp.size()));
+    if (!connected) return connected;
+    prefix = kFromAnywhere;
+  }
+  return {};
+}
+
+std::string Socket::endpoint() const {
+  std::array<char, 256> text{};
+  std::size_t size = text.size();
+  FOREBAY_INVARIANT(zmq_getsockopt(raw_, ZMQ_LAST_ENDPOINT, text.data(), &size) == 0);
+  return text.data();
+}
+
 void Socket::subscribe(std::string_view topic) {
   FOREBAY_INVARIANT(zmq_setsockopt(raw_, ZMQ_SUBSCRIBE, topic.data(), topic.size()) == 0);
 }
@@ -148,6 +208,13 @@ void Socket::limit_frames(std::size_t bytes_max) {
 }
 
 void Socket::limit_received(int messages_max) { set_option<int>(raw_, ZMQ_RCVHWM, messages_max); }
+
+void Socket::serve_encrypted(const KeyPair& own, const Gatekeeper& /*at its post*/) {
+  set_option<int>(raw_, ZMQ_CURVE_SERVER, 1);
+  set_text(raw_, ZMQ_CURVE_SECRETKEY, own.secret_key);
+  set_text(raw_, ZMQ_ZAP_DOMAIN, "forebay");
+  set_option<int>(raw_, kZapEnforceDomain, 1);
+}
 
 void Socket::only_while_connected() { set_option<int>(raw_, ZMQ_IMMEDIATE, 1); }
 

@@ -37,12 +37,32 @@ class Message {
   [[nodiscard]] std::size_t size() const;
   /// Another message over the same bytes (counted reference for larger ones).
   [[nodiscard]] Message share();
+  /// Who sent it, as the Gatekeeper named its key; empty over a socket that is not encrypted.
+  [[nodiscard]] std::string_view user() const;
 
  private:
   friend class Socket;
   void* raw() { return storage_.data(); }
   alignas(void*) std::array<std::byte, 64> storage_;
 };
+
+/// A CURVE key pair, each key as 40 characters of Z85.
+struct KeyPair {
+  std::string public_key, secret_key;
+};
+[[nodiscard]] KeyPair make_key_pair();
+
+/// With what a client reaches a server over an encrypted socket.
+struct Credentials {
+  KeyPair own;
+  std::vector<std::string> server_keys;  // public; the server has one of them
+};
+/// The pair of a secret key; nullopt if the text is none.
+[[nodiscard]] std::optional<KeyPair> key_pair_of(const std::string& secret_key);
+/// A key of 32 bytes as text; empty for any other size.
+[[nodiscard]] std::string encode_key(std::string_view bytes);
+
+class Gatekeeper;
 
 enum class SocketKind { kPush, kPull, kPub, kSub, kDealer, kRouter };
 enum class SendResult {
@@ -75,6 +95,10 @@ class Socket {
   /// existing one.
   [[nodiscard]] Result<void> bind(const std::string& endpoint);
   [[nodiscard]] Result<void> connect(const std::string& endpoint);
+  /// Encrypted, over tcp. While the server may have either of two keys, nothing is queued until it is reached.
+  [[nodiscard]] Result<void> connect(const std::string& endpoint, const Credentials& credentials);
+  /// Where it was bound last, with the port that the system chose for "tcp://…:*".
+  [[nodiscard]] std::string endpoint() const;
   /// SUB only: everything whose first frame begins with `topic`.
   void subscribe(std::string_view topic);
 
@@ -83,6 +107,9 @@ class Socket {
 
   /// How many messages that came in wait; the high-water mark unless set. Before bind or connect.
   void limit_received(int messages_max);
+  /// Encrypted, for those alone that the context's Gatekeeper lets in, which outlives the socket;
+  /// with none at its post nobody comes in. Before bind.
+  void serve_encrypted(const KeyPair& own, const Gatekeeper& gate);
   /// Nothing is queued for a peer that is not there: send then says kWouldBlock. Before connect.
   void only_while_connected();
 

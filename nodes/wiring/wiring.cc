@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 
+#include "common/wire/secret_file.h"
 #include "topology/endpoints.h"
 #include "topology/problem.h"
 
@@ -48,6 +49,13 @@ Result<Consumer::Options> consumer_options(const Topology& topology, std::string
     SidecarLink& link = links[owner->name];
     link.control = endpoints->control;
     link.broadcast = endpoints->broadcast;
+    if (!endpoints->server_keys.empty()) {
+      // The topology's checks have seen to it that both ends have keys, or neither.
+      auto own = read_listed_secret(secret_path(state_folder(topology, name)), (*node)->name,
+                                    topology.keys_of(name)->keys);
+      if (!own) return fail(own.error());
+      link.credentials = Credentials{std::move(*own), endpoints->server_keys};
+    }
     link.streams.emplace_back(interest.stream, start_of(interest.start));
   }
   Consumer::Options options{.name = (*node)->name,

@@ -94,7 +94,7 @@ TEST_CASE("UnknownKeysAreRefusedEverywhere") {
   check_all({
       {"nmae = 1\n" + kBase,
        "t:1:1: the file: unknown key 'nmae'; known: 'topology', 'hosts', 'sidecars', 'nodes', "
-       "'alerts'\n"},
+       "'keys', 'operators', 'alerts'\n"},
       {kBase + "[node.x]\n", "t:9:2: the file: unknown key 'node'; did you mean 'nodes'?\n"},
       {"[topology]\nname = 't'\nstatedir = 'x'\n" + kBase.substr(22),
        "t:3:1: topology: unknown key 'statedir'; did you mean 'state_dir'?\n"},
@@ -306,20 +306,54 @@ TEST_CASE("AddressesAndPortsAreChecked") {
 TEST_CASE("AcrossHostsOnlyLoopbackIsAllowedWithoutKeys") {
   const std::string consumer =
       "[nodes.n]\nkind = 'service'\nhost = 'b'\nsubscribes = ['catalog']\n";
+  const std::string reads = ", and node 'n' reads stream 'catalog' across hosts over ";
+  const auto mend = [](const std::string& name, const std::string& host) {
+    return "; run `forebay keys generate " + name + "` on host " + host +
+           " and put the line that it prints under [keys]\n";
+  };
+  const std::string far_sidecar =
+      "[topology]\nname = 't'\n[hosts.a]\naddress = '192.168.7.1'\n" + kBase.substr(32);
+  const std::string ones = "'" + std::string(40, '1') + "'",
+                    twos = "'" + std::string(40, '2') + "'";
   check_all({
       {kBase + "[hosts.b]\naddress = '10.0.0.2'\n" + consumer,
-       "t:10:11: host 'b' has the address 10.0.0.2, and node 'n' reads stream 'catalog' across "
-       "hosts "
-       "over it; peers cannot be authenticated yet: use a loopback address, or one host for "
-       "both\n"},
-      {"[topology]\nname = 't'\n[hosts.a]\naddress = '192.168.7.1'\n" + kBase.substr(32) +
-           "[hosts.b]\naddress = '127.0.0.2'\n" + consumer,
-       "t:4:11: host 'a' has the address 192.168.7.1, and node 'n' reads stream 'catalog' across "
-       "hosts "
-       "over it; peers cannot be authenticated yet: use a loopback address, or one host for "
-       "both\n"},
-      {"[topology]\nname = 't'\n[hosts.a]\naddress = '192.168.7.1'\n" + kBase.substr(32), ""},
+       "t:10:11: 'n' has no key" + reads + "10.0.0.2" + mend("n", "b")},
+      {far_sidecar + "[hosts.b]\naddress = '127.0.0.2'\n" + consumer,
+       "t:4:11: 'stock' has no key" + reads + "192.168.7.1" + mend("stock", "a")},
+      {far_sidecar, ""},
       {kBase + "[hosts.b]\naddress = '127.0.0.2'\n" + consumer, ""},
+      {far_sidecar + "[hosts.b]\naddress = '192.168.7.2'\n" + consumer + "[keys]\nstock = " + ones +
+           "\n",
+       "t:11:11: 'n' has no key" + reads + "192.168.7.2" + mend("n", "b")},
+      {far_sidecar + "[hosts.b]\naddress = '192.168.7.2'\n" + consumer + "[keys]\nstock = " + ones +
+           "\nn = " + twos + "\n",
+       ""},
+  });
+}
+
+TEST_CASE("KeysAreOneOrTwoForEachWhoIsThere") {
+  const std::string ones = "'" + std::string(40, '1') + "'",
+                    twos = "'" + std::string(40, '2') + "'";
+  const std::string threes = "'" + std::string(40, '3') + "'";
+  check_all({
+      {kBase + "[keys]\nstock = 'short'\n",
+       "t:10:1: 'stock': this is no public key; write the 40 characters that `forebay keys "
+       "generate "
+       "stock` printed\n"},
+      {kBase + "[keys]\nstock = []\n",
+       "t:10:1: 'stock' has 0 keys; give one, or two while it is being changed\n"},
+      {kBase + "[keys]\nstock = [" + ones + ", " + twos + ", " + threes + "]\n",
+       "t:10:1: 'stock' has 3 keys; give one, or two while it is being changed\n"},
+      {kBase + "[keys]\nstock = [" + ones + ", " + twos + "]\n", ""},
+      {kBase + "[keys]\nstokc = " + ones + "\n",
+       "t:10:1: there is no sidecar or node 'stokc'; did you mean 'stock'?\n"},
+      {kBase + "[keys]\nstock = " + ones + "\n[operators]\nalice = " + ones + "\n",
+       "t:12:1: 'alice' has a key that stands already in line 10; everybody has a key of their "
+       "own: "
+       "`forebay keys generate alice`\n"},
+      {kBase + "[operators]\nstock = " + ones + "\n",
+       "t:10:1: operator 'stock' has the name of a sidecar or node; its key belongs under [keys]; "
+       "give the person another name\n"},
   });
 }
 

@@ -70,6 +70,28 @@ TEST_CASE("AClientGetsOneEndpointASocket") {
   CHECK(across->broadcast == "tcp://127.0.0.1:7403");
 }
 
+TEST_CASE("WithKeysOtherHostsComeInOverSocketsOfTheirOwn") {
+  const std::string ones(40, '1'), twos(40, '2');
+  const std::string keys = "[keys]\nfar = ['" + ones + "', '" + twos + "']\nsourcing-1 = '" +
+                           std::string(40, '3') + "'\n";
+  const Topology topology = parsed(kTwoHosts + keys);
+  const Sidecar& sidecar = *topology.sidecar("far");
+  const SidecarEndpoints far = bind_endpoints(topology, sidecar);
+  CHECK(far.control == List{"ipc:///run/t/far/control.sock"});
+  CHECK(far.broadcast == List{"ipc:///run/t/far/broadcast.sock"});
+  CHECK(far.far_control == List{"tcp://127.0.0.1:7402"});
+  CHECK(far.far_broadcast == List{"tcp://127.0.0.1:7403"});
+  const auto across = endpoints_for(topology, "b", sidecar);
+  REQUIRE(across);
+  CHECK(across->control == "tcp://127.0.0.1:7402");
+  CHECK(across->server_keys == List{ones, twos});
+  CHECK(endpoints_for(topology, "a", sidecar)->server_keys.empty());
+  // Nobody reads `near` from another host, but an operator may ask.
+  const Topology asked =
+      parsed(kTwoHosts + "[keys]\nnear = '" + ones + "'\n[operators]\nalice = '" + twos + "'\n");
+  CHECK(bind_endpoints(asked, *asked.sidecar("near")).far_control == List{"tcp://127.0.0.1:7400"});
+}
+
 TEST_CASE("ASidecarThatListensToNoOtherHostSaysSo") {
   const Topology topology = parsed(kTwoHosts);
   const auto across = endpoints_for(topology, "b", *topology.sidecar("near"));

@@ -10,7 +10,7 @@
 namespace forebay {
 namespace {
 
-constexpr int kCodes = static_cast<int>(ErrorCode::kUnavailable) + 1;
+constexpr int kCodes = static_cast<int>(ErrorCode::kForbidden) + 1;
 
 TEST_CASE("EveryCodeHasANameOfItsOwnThatReadsBack") {
   std::set<std::string_view> names;

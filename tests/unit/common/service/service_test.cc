@@ -1,11 +1,14 @@
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <optional>
 
+#include "common/service/descriptors.h"
 #include "common/service/signals.h"
 #include "common/service/state_lock.h"
 #include "tests/support/temp_dir.h"
@@ -53,6 +56,18 @@ TEST_CASE("AStopSignalMakesTheDescriptorReadableAndIsTakenOnce") {
   REQUIRE(::poll(&readable, 1, 5000) == 1);
   CHECK(signals.arrived());
   CHECK_FALSE(signals.arrived());
+}
+
+TEST_CASE("TheDescriptorLimitIsRaisedAsFarAsItGoes") {
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const rlimit low{std::min<rlim_t>(256, before.rlim_max), before.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &low) == 0);
+  CHECK(raise_descriptor_limit() == before.rlim_max);
+  rlimit after{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &after) == 0);
+  CHECK(after.rlim_cur == before.rlim_max);
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
 }
 
 }  // namespace

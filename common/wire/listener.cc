@@ -1,0 +1,48 @@
+#include "common/wire/listener.h"
+
+#include "common/base/limits.h"
+
+namespace forebay {
+
+Listener::Listener(Context& context, int high_water_messages,
+                   const std::optional<Credentials>& credentials)
+    : credentials_(credentials),
+      socket_(context, credentials ? SocketKind::kDealer : SocketKind::kSub, high_water_messages) {}
+
+Result<void> Listener::connect(const std::string& endpoint) {
+  if (!credentials_) return socket_.connect(endpoint);
+  // What it wants to hear is said again; it must not pile up while the sidecar is down.
+  socket_.only_while_connected();
+  return socket_.connect(endpoint, *credentials_);
+}
+
+void Listener::hear(std::string_view stream) {
+  if (!credentials_) return socket_.subscribe(broadcast_topic(stream));
+  topics_.push_back(broadcast_topic(stream));
+  due_ = MonoTime{};
+}
+
+void Listener::say_what(MonoTime now) {
+  if (topics_.empty() || now < due_) return;
+  for (const std::string& topic : topics_) {
+    if (socket_.send(Message(std::string_view(topic))) != SendResult::kSent) {
+      due_ = now + limits::kSendRetryInterval;  // it is not connected yet
+      return;
+    }
+  }
+  due_ = now + limits::kHearingInterval;
+}
+
+std::string_view Listener::Heard::stream() const {
+  return topic.view().substr(0, topic.size() - 1);
+}
+
+std::optional<Listener::Heard> Listener::receive() {
+  while (auto frames = socket_.receive()) {
+    if (frames->size() == 2 && frames->front().size() > 0)
+      return Heard{std::move(frames->front()), std::move(frames->back())};
+  }
+  return std::nullopt;
+}
+
+}  // namespace forebay

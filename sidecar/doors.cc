@@ -1,0 +1,152 @@
+#include "sidecar/doors.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <array>
+
+#include "common/base/limits.h"
+
+namespace forebay {
+namespace {
+
+// Before ROUTER's own id in a peer's route: of which of the two.
+constexpr char kNear = 'n', kFar = 'f';
+
+Result<void> bind_all(Socket& socket, const std::vector<std::string>& endpoints) {
+  for (const std::string& endpoint : endpoints) {
+    if (auto bound = socket.bind(endpoint); !bound) return bound;
+  }
+  return {};
+}
+
+void limit_requests(Socket& router) {
+  router.limit_frames(limits::kControlFrameBytesMax);
+  router.limit_received(limits::kRequestsAtOnce);  // they may be long; answers are not
+}
+
+}  // namespace
+
+ControlDoors::ControlDoors(Context& context, const std::optional<FarSide>& far)
+    : far_(far), near_router_(context, SocketKind::kRouter, limits::kControlHighWaterMessages) {
+  if (far) far_router_.emplace(context, SocketKind::kRouter, limits::kControlHighWaterMessages);
+}
+
+Result<void> ControlDoors::bind(const SidecarEndpoints& endpoints, const Gatekeeper* gate) {
+  limit_requests(near_router_);
+  if (auto bound = bind_all(near_router_, endpoints.control); !bound || !far_router_) return bound;
+  limit_requests(*far_router_);
+  far_router_->serve_encrypted(far_->own, *gate);
+  return bind_all(*far_router_, endpoints.far_control);
+}
+
+void ControlDoors::add_to(Poller& poller) {
+  near_at_ = poller.add(near_router_);
+  if (far_router_) far_at_ = poller.add(*far_router_);
+}
+
+bool ControlDoors::readable(const Poller& poller) const {
+  return poller.readable(near_at_) || (far_router_ && poller.readable(far_at_));
+}
+
+std::optional<ControlDoors::Arrived> ControlDoors::receive() {
+  if (auto frames = near_router_.receive()) return take(kNear, std::move(*frames));
+  if (!far_router_) return std::nullopt;
+  if (auto frames = far_router_->receive()) return take(kFar, std::move(*frames));
+  return std::nullopt;
+}
+
+ControlDoors::Arrived ControlDoors::take(char door, std::vector<Message> frames) {
+  Arrived arrived{{std::string(1, door).append(frames.front().view()), 0},
+                  fail(ErrorCode::kBadInput, "a request is one frame")};
+  if (frames.size() != 2) return arrived;
+  const std::string_view bytes = frames.back().view();
+  auto request = decode_request(bytes);
+  if (!request) {
+    arrived.peer.request = request_id_of(bytes);
+    arrived.request = fail(request.error());
+    return arrived;
+  }
+  arrived.peer.request = request->envelope.id;
+  if (door == kFar) {
+    arrived.peer.user = frames.back().user();
+    if (auto allowed = far_->access.check(arrived.peer.user, request->body); !allowed) {
+      if (const auto count = oversteps_.next(arrived.peer.user))
+        spdlog::warn("refused {} requests of {}: {}", *count, arrived.peer.user,
+                     allowed.error().message);
+      arrived.request = fail(allowed.error());
+      return arrived;
+    }
+  }
+  arrived.request = std::move(request->body);
+  return arrived;
+}
+
+SendResult ControlDoors::send(const Peer& peer, std::vector<Message> frames) {
+  frames.insert(frames.begin(), Message(std::string_view(peer.route).substr(1)));
+  return (peer.route.front() == kFar ? *far_router_ : near_router_).send(frames);
+}
+
+BroadcastDoors::BroadcastDoors(Context& context, const std::optional<FarSide>& far)
+    : far_(far), near_pub_(context, SocketKind::kPub, limits::kBroadcastHighWaterMessages) {
+  if (far) far_router_.emplace(context, SocketKind::kRouter, limits::kBroadcastHighWaterMessages);
+}
+
+Result<void> BroadcastDoors::bind(const SidecarEndpoints& endpoints, const Gatekeeper* gate) {
+  near_pub_.limit_frames(limits::kSubscriptionFrameBytesMax);
+  if (auto bound = bind_all(near_pub_, endpoints.broadcast); !bound || !far_router_) return bound;
+  far_router_->limit_frames(limits::kSubscriptionFrameBytesMax);
+  far_router_->serve_encrypted(far_->own, *gate);
+  return bind_all(*far_router_, endpoints.far_broadcast);
+}
+
+void BroadcastDoors::add_to(Poller& poller) {
+  if (far_router_) poller.add(*far_router_);
+}
+
+void BroadcastDoors::take_wishes(MonoTime now) {
+  if (!far_router_) return;
+  for (std::size_t i = 0; i < limits::kRequestsAtOnce; ++i) {
+    const auto frames = far_router_->receive();
+    if (!frames) return;
+    // ROUTER's own id of the peer, and the topic.
+    if (frames->size() != 2 || !grant(frames->front(), frames->back(), now)) ++refused_;
+  }
+}
+
+bool BroadcastDoors::grant(const Message& route, const Message& topic, MonoTime now) {
+  const std::string_view user = topic.user();
+  if (!far_->access.may_hear(user, topic.view())) {
+    spdlog::debug("'{}' may not hear topic '{}'", user, topic.view().substr(0, 64));
+    return false;
+  }
+  const MonoTime until = now + limits::kHearingLease;
+  Hearers& hearers = hearers_[std::string(topic.view())];  // of the topics that there are
+  const std::string key(route.view());
+  if (const auto known = hearers.find(key); known != hearers.end()) {
+    known->second = {std::string(user), until};
+    return true;
+  }
+  std::erase_if(hearers, [&](const auto& each) { return each.second.until < now; });
+  const auto of_user = std::count_if(hearers.begin(), hearers.end(),
+                                     [&](const auto& each) { return each.second.user == user; });
+  if (hearers.size() >= limits::kHearersMax ||
+      static_cast<std::size_t>(of_user) >= limits::kHearersOfUserMax)
+    return false;
+  hearers.emplace(key, Hearer{std::string(user), until});
+  return true;
+}
+
+void BroadcastDoors::publish(const std::string& topic, Message body, MonoTime now) {
+  if (const auto found = hearers_.find(topic); found != hearers_.end()) {
+    std::erase_if(found->second, [&](const auto& hearer) {
+      std::array<Message, 3> frames{Message(std::string_view(hearer.first)),
+                                    Message(std::string_view(topic)), body.share()};
+      return hearer.second.until < now || far_router_->send(frames) == SendResult::kUnreachable;
+    });
+  }
+  std::array<Message, 2> frames{Message(std::string_view(topic)), std::move(body)};
+  static_cast<void>(near_pub_.send(frames));
+}
+
+}  // namespace forebay

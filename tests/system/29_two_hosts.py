@@ -1,0 +1,244 @@
+#!/usr/bin/python3
+"""Two hosts, each a network namespace with an address of its own, and what those with a wrong key or too small a role get."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import unittest
+
+from forebay_test import Installation, wait_until
+
+TOPOLOGY = """
+[topology]
+name = "test"
+state_dir = "../state"
+[hosts.here]
+address = "10.77.0.1"
+[hosts.there]
+address = "10.77.0.2"
+[sidecars.left]
+host = "here"
+streams = { a = {}, b = {} }
+[nodes.counter]
+kind = "service"
+host = "there"
+subscribes = ["a"]
+"""
+FAR_CLIENT = pathlib.Path(__file__).resolve().parents[1] / "support" / "far_client.py"
+CONTROL, BROADCAST = "tcp://10.77.0.1:7400", "tcp://10.77.0.1:7401"
+
+
+def ip(*words):
+    subprocess.run(["ip", *words], check=True)
+
+
+class Hosts:
+    """Made and removed by the test; nothing leaves them."""
+
+    ADDRESSES = {"here": "10.77.0.1/24", "there": "10.77.0.2/24"}
+
+    def __init__(self):
+        self._names = {host: f"fb{os.getpid()}{host[0]}" for host in self.ADDRESSES}
+
+    def __enter__(self):
+        here, there = self._names.values()
+        for name in (here, there):
+            ip("netns", "add", name)
+        ip("link", "add", here, "netns", here, "type", "veth", "peer", "name", there, "netns", there)
+        for host, name in self._names.items():
+            ip("-n", name, "address", "add", self.ADDRESSES[host], "dev", name)
+            ip("-n", name, "link", "set", name, "up")
+            ip("-n", name, "link", "set", "lo", "up")
+        return self
+
+    def __exit__(self, *_):
+        for name in self._names.values():
+            ip("netns", "delete", name)
+
+    def on(self, host, *words):
+        return ["ip", "netns", "exec", self._names[host], *map(str, words)]
+
+
+class TwoHosts(unittest.TestCase):
+    def setUp(self):
+        self.hosts = self.enterContext(Hosts())
+        # The example program looks for its topology beside it.
+        self.installation = Installation(TOPOLOGY)
+        self.addCleanup(lambda: self.installation.__exit__(False))
+        folder = self.installation.folder / "topology"
+        folder.mkdir()
+        self.installation.topology = self.installation.topology.rename(folder / "single.toml")
+        lines = [self.generate("left"), self.generate("counter")]
+        self.alice = self.installation.folder / "alice.key"
+        person = self.generate("alice", "--out", self.alice)
+        self.add("[keys]", *lines, "[operators]", person)
+        self.assertEqual(self.verb("topology", "check")[0], 0)
+        self.start_sidecar()
+
+    def add(self, *lines):
+        path = self.installation.topology
+        path.write_text(path.read_text() + "\n".join(lines) + "\n")
+
+    def verb(self, *words):
+        process = self.installation.forebay(*map(str, words), log="verb")
+        code = process.wait(60)
+        out, errors = process.output(), process.errors()
+        process.out_path.unlink(), process.err_path.unlink()
+        return code, out, errors
+
+    def generate(self, *words):
+        code, out, errors = self.verb("keys", "generate", *words)
+        self.assertEqual(code, 0, errors)
+        return out.strip()
+
+    def start_sidecar(self):
+        program = self.installation.program("forebay-sidecar")
+        self.sidecar = self.installation.start(self.hosts.on("here", program, "-t", self.installation.topology, "left"), "left")
+
+    def start_consumer(self):
+        program = self.installation.program("hello-consumer")
+        return self.installation.start(self.hosts.on("there", program), "counter", cwd=self.installation.folder, stdin=subprocess.PIPE)
+
+    def publish(self, stream, count):
+        path = self.installation.folder / "events.ndjson"
+        path.write_text("".join(json.dumps({"type": "made", "data": {"n": n}}) + "\n" for n in range(count)))
+        code, _, errors = self.verb("publish", stream, path)
+        self.assertEqual(code, 0, errors)
+
+    def consumer_status(self):
+        report = json.loads(self.verb("status", "--json")[1])["sidecars"][0]
+        return next((each for each in report["consumers"] if each["consumer"] == "counter"), None)
+
+    def keys(self, name=None, secret=None, server="left"):
+        """Of a sidecar or node, or of a secret's file."""
+        path = secret or self.installation.folder / "state" / name / "secret.key"
+        own = path.read_text().strip()
+        return {"secret": own, "public": self.public(own), "server": self.public_of_left() if server == "left" else server}
+
+    def public(self, secret):
+        import zmq
+
+        return zmq.curve_public(secret.encode()).decode()
+
+    def public_of_left(self):
+        return self.public((self.installation.folder / "state" / "left" / "secret.key").read_text().strip())
+
+    def far(self, endpoint, keys, what, text, host="there"):
+        words = self.hosts.on(host, sys.executable, FAR_CLIENT, endpoint, json.dumps(keys), what, text)
+        return json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
+
+    def ask(self, keys, op, **fields):
+        return self.far(CONTROL, keys, "ask", json.dumps({"op": op, **fields}))
+
+    def caught_up(self, head):
+        status = self.consumer_status()
+        return status and (status["cursor"], status["lost"]) == (head, 0)
+
+    def test_events_cross_hosts_encrypted(self):
+        consumer = self.start_consumer()
+        self.publish("a", 300)
+        wait_until(lambda: self.caught_up(300), f"all arrive\n{consumer.errors()}", 30)
+        self.sidecar.kill()
+        self.start_sidecar()
+        self.publish("a", 50)
+        wait_until(lambda: self.caught_up(350), "and after a restart", 30)
+
+    def test_a_wrong_key_gets_nothing_while_the_right_one_is_served(self):
+        self.start_consumer()
+        self.publish("a", 10)
+        wait_until(lambda: self.caught_up(10), "the right one", 30)
+        unknown = self.installation.folder / "unknown.key"
+        self.generate("mallory", "--out", unknown)
+        status = {"op": "status"}
+        for keys in (self.keys(secret=unknown), None, self.keys("counter", server=self.public(unknown.read_text().strip()))):
+            self.assertIsNone(self.ask(keys, **status))
+            self.assertIsNone(self.far(BROADCAST, keys, "hear", "a%"))
+        self.assertIn("is not in the topology's [keys]", self.sidecar.errors())
+        self.publish("a", 10)
+        wait_until(lambda: self.caught_up(20), "the right one is still served", 30)
+
+    def test_each_role_gets_what_it_may_and_is_told_what_not(self):
+        self.publish("a", 10)
+        counter, alice = self.keys("counter"), self.keys(secret=self.alice)
+        fetch = {"op": "fetch", "from": 1, "to": 0, "bytes": 0, "checksum": 0, "incarnation": "hex:" + "00" * 16}
+        reply = self.ask(counter, stream="b", **fetch)
+        self.assertEqual(reply["code"], "forbidden", reply)
+        self.assertIn("may not read stream 'b' here, only a", reply["message"])
+        self.assertEqual(self.ask(counter, stream="a", **fetch)["op"], "batches")
+        for request in ({"op": "status"}, {"op": "records"}, {"op": "forget", "stream": "a", "consumer": "counter"}):
+            reply = self.ask(counter, **request)
+            self.assertEqual((reply["code"], "is no operator" in reply["message"]), ("forbidden", True), reply)
+        self.assertEqual(self.ask(alice, "status")["op"], "status")
+        self.assertEqual(self.far(BROADCAST, counter, "hear", "a%")["topic"], "a\0")
+        self.assertIsNone(self.far(BROADCAST, counter, "hear", "b%"))
+        self.assertIsNone(self.far(BROADCAST, counter, "hear", ""))
+        refused = self.refused()
+        self.assertEqual((refused["forbidden"], refused["forbidden_topic"]), (4, 2))
+
+    def refused(self):
+        return json.loads(self.verb("status", "--json")[1])["sidecars"][0]["counters"]["refused"]
+
+    def test_an_operator_asks_from_the_other_host_and_others_do_not(self):
+        self.publish("a", 10)
+        code, out, errors = self.there("status", "--key", self.alice)
+        self.assertEqual((code, "a  " in out), (0, True), out + errors)
+        code, out, errors = self.there("tail", "b", "--key", self.alice)
+        self.assertEqual((code, out), (0, ""), errors)
+        code, out, _ = self.there("tail", "a", "--limit", 3, "--key", self.alice)
+        self.assertEqual((code, len(out.splitlines())), (0, 3))
+        other = self.installation.folder / "other.key"
+        self.generate("mallory", "--out", other)
+        code, _, errors = self.there("status", "--key", other)
+        self.assertEqual((code, "is nobody's under [operators]" in errors + _), (1, True), errors)
+        other.chmod(0o644)
+        code, _, errors = self.there("tail", "a", "--key", other)
+        self.assertEqual((code, "can be read by others" in errors), (2, True), errors)
+
+    def test_keys_are_changed_while_events_flow(self):
+        consumer = self.start_consumer()
+        self.publish("a", 10)
+        wait_until(lambda: self.caught_up(10), "before", 30)
+        old = {name: self.public_in("secret.key", name) for name in ("left", "counter")}
+        for name in old:
+            self.generate(name, "--next")
+        new = {name: self.public_in("secret.next", name) for name in old}
+        self.assertEqual(self.verb("keys", "promote", "left")[0], 2)  # nobody would know it yet
+        self.replace_keys({name: [old[name], new[name]] for name in old})
+        for step, name in enumerate(("counter", "left")):
+            self.assertEqual(self.verb("keys", "promote", name)[0], 0)
+            self.sidecar.kill()
+            self.start_sidecar()
+            consumer.kill()
+            consumer = self.start_consumer()
+            self.publish("a", 10)
+            wait_until(lambda: self.caught_up(20 + 10 * step), f"with two keys, {name}'s changed", 30)
+        self.replace_keys({name: [new[name]] for name in old})
+        self.sidecar.kill()
+        self.start_sidecar()
+        self.publish("a", 10)
+        wait_until(lambda: self.caught_up(40), "with the new ones alone", 30)
+        self.assertIsNone(self.ask({**self.counters_old, "server": new["left"]}, "status"))
+
+    def public_in(self, file, name):
+        secret = (self.installation.folder / "state" / name / file).read_text().strip()
+        if (name, file) == ("counter", "secret.key"):
+            self.counters_old = {"secret": secret, "public": self.public(secret)}
+        return self.public(secret)
+
+    def replace_keys(self, keys):
+        path = self.installation.topology
+        lines = path.read_text().splitlines()
+        changed = [f"{line.split()[0]} = {json.dumps(keys[line.split()[0]])}" if line.split(" =")[0] in keys else line for line in lines]
+        path.write_text("\n".join(changed) + "\n")
+
+    def there(self, *words):
+        program = self.installation.program("forebay")
+        command = self.hosts.on("there", program, *words, "-t", self.installation.topology)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        return done.returncode, done.stdout, done.stderr
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,167 @@
+#include "sidecar/doors.h"
+
+#include <catch2/catch.hpp>
+#include <functional>
+
+#include "common/base/limits.h"
+#include "common/wire/listener.h"
+
+namespace forebay {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+Topology two_readers() {
+  Topology topology;
+  topology.sidecars = {{"near", "a", {{"orders", {}}, {"payments", {}}}, {}}};
+  Node clerk, cashier;
+  clerk.name = "clerk";
+  clerk.subscribes = {{"orders", {}}};
+  cashier.name = "cashier";
+  cashier.subscribes = {{"payments", {}}};
+  topology.nodes = {clerk, cashier};
+  return topology;
+}
+
+/// The broadcasts of a sidecar over tcp, with keys for two readers.
+struct Fixture {
+  Fixture() {
+    const SidecarEndpoints endpoints{{}, {}, {}, {}, {"tcp://127.0.0.1:" + std::to_string(port)}};
+    REQUIRE(doors.bind(endpoints, gate.get()));
+  }
+  /// Some port that nobody has.
+  static int free_port() {
+    Context context;
+    Socket socket(context, SocketKind::kRouter, 1);
+    REQUIRE(socket.bind("tcp://127.0.0.1:*"));
+    const std::string endpoint = socket.endpoint();
+    return std::stoi(endpoint.substr(endpoint.rfind(':') + 1));
+  }
+  std::string endpoint() const { return "tcp://127.0.0.1:" + std::to_string(port); }
+  Credentials credentials(const KeyPair& own) const { return {own, {server.public_key}}; }
+
+  /// Broadcasts both streams until `done`, at most five seconds long.
+  bool broadcast_until(const std::function<bool()>& done) {
+    Poller none;
+    for (const auto end = SystemClock().mono() + seconds(5); SystemClock().mono() < end;) {
+      if (done()) return true;
+      doors.take_wishes(now());
+      for (const std::string stream : {"orders", "payments"})
+        doors.publish(broadcast_topic(stream), Message(std::string_view("event")), now());
+      none.wait(milliseconds(2));
+    }
+    return false;
+  }
+
+  int port = free_port();
+  /// The clock goes ahead by this.
+  seconds ahead{0};
+  MonoTime now() const { return SystemClock().mono() + ahead; }
+  KeyPair server = make_key_pair(), clerk = make_key_pair(), cashier = make_key_pair();
+  const Topology topology = two_readers();
+  const std::optional<FarSide> far{
+      FarSide{server,
+              {{clerk.public_key, "clerk"}, {cashier.public_key, "cashier"}},
+              Access(topology, topology.sidecars[0])}};
+  Context context;
+  std::unique_ptr<Gatekeeper> gate = std::move(*Gatekeeper::start(context, far->names));
+  BroadcastDoors doors{context, far};
+};
+
+/// Listens from another host, and counts what it hears by stream.
+struct Reader {
+  Reader(Fixture& fixture, const KeyPair& own, std::vector<std::string> streams)
+      : listener(context, 100, fixture.credentials(own)) {
+    REQUIRE(listener.connect(fixture.endpoint()));
+    for (const std::string& stream : streams) listener.hear(stream);
+  }
+  void listen(MonoTime now) {
+    listener.say_what(now);
+    while (const auto message = listener.receive()) ++heard[std::string(message->stream())];
+  }
+  Context context;
+  Listener listener;
+  std::map<std::string, int> heard;
+};
+
+TEST_CASE("EachHearsWhatItMayAndNoMore") {
+  Fixture f;
+  Reader clerk(f, f.clerk, {"orders", "payments"}), cashier(f, f.cashier, {"payments"});
+  CHECK(f.broadcast_until([&] {
+    clerk.listen(f.now());
+    cashier.listen(f.now());
+    return clerk.heard["orders"] > 20 && cashier.heard["payments"] > 20;
+  }));
+  CHECK(clerk.heard["payments"] == 0);
+  CHECK(cashier.heard["orders"] == 0);
+  CHECK(f.doors.refused() > 0);
+}
+
+// An XPUB in manual mode took a frame of another kind for a wish, and with it the next wish for
+// somebody else's.
+TEST_CASE("NoMessageBringsAPeerWhatIsAnothers") {
+  Fixture f;
+  Reader cashier(f, f.cashier, {"payments"});
+  Context context;
+  Socket odd(context, SocketKind::kDealer, 1000);
+  REQUIRE(odd.connect(f.endpoint(), f.credentials(f.clerk)));
+  int stolen = 0;
+  const std::string topic = broadcast_topic("payments");
+  CHECK(f.broadcast_until([&] {
+    cashier.listen(f.now());
+    for (const std::string& text : {std::string("\2"), "\1" + topic, topic, std::string()})
+      static_cast<void>(odd.send(Message(std::string_view(text))));
+    std::array<Message, 3> many{Message(std::string_view(topic)), Message(std::string_view(topic)),
+                                Message(std::string_view(topic))};
+    static_cast<void>(odd.send(many));
+    while (odd.receive()) ++stolen;
+    return cashier.heard["payments"] > 200;
+  }));
+  CHECK(stolen == 0);
+  CHECK(f.doors.refused() > 200);
+}
+
+TEST_CASE("WhoNoLongerSaysThatItListensIsForgotten") {
+  Fixture f;
+  Reader clerk(f, f.clerk, {"orders"});
+  REQUIRE(f.broadcast_until([&] {
+    clerk.listen(f.now());
+    return clerk.heard["orders"] > 0;
+  }));
+  f.ahead = limits::kHearingLease + seconds(1);
+  Reader other(f, f.clerk, {"orders"});
+  REQUIRE(f.broadcast_until([&] {
+    other.listen(f.now());
+    return other.heard["orders"] > 0;
+  }));
+  clerk.heard.clear();
+  const int before = other.heard["orders"];
+  REQUIRE(f.broadcast_until([&] {
+    other.listen(f.now());
+    while (clerk.listener.receive()) ++clerk.heard["orders"];
+    return other.heard["orders"] > before + 50;
+  }));
+  CHECK(clerk.heard["orders"] < 50);  // what was under way
+}
+
+TEST_CASE("AUsersConnectionsThatHearAreBounded") {
+  Fixture f;
+  std::vector<std::unique_ptr<Reader>> readers;
+  for (std::size_t i = 0; i < limits::kHearersOfUserMax + 4; ++i)
+    readers.push_back(std::make_unique<Reader>(f, f.clerk, std::vector<std::string>{"orders"}));
+  const auto hearing = [&] {
+    std::size_t count = 0;
+    for (const auto& reader : readers) {
+      reader->listen(f.now());
+      count += reader->heard["orders"] > 0;
+    }
+    return count;
+  };
+  CHECK(f.broadcast_until(
+      [&] { return hearing() == limits::kHearersOfUserMax && f.doors.refused() >= 4; }));
+  CHECK(hearing() == limits::kHearersOfUserMax);
+}
+
+}  // namespace
+}  // namespace forebay
