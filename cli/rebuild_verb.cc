@@ -15,7 +15,7 @@
 namespace forebay {
 namespace {
 
-struct Options {
+struct RebuildOptions {
   std::string node, until, view;
 };
 
@@ -53,7 +53,7 @@ Result<std::map<std::string, Sequence>> ends_of(const Topology& topology, const 
   return ends;
 }
 
-int rebuild(const Globals& globals, const Options& options) {
+int rebuild(const Globals& globals, const RebuildOptions& options) {
   if (options.until.empty() != options.view.empty()) {
     notice(
         "--until and --view go together: a view of the past stays beside the live one, under its "
@@ -101,7 +101,7 @@ void add_rebuild_verb(CLI::App& app, Globals& globals) {
                "  forebay query edd --node sourcing-1 --view march --sku TENT-2P --to EU-W\n"
                "Exit codes: 0 done, 1 failed or refused (the live view is as it was), 2 bad "
                "usage.\n");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<RebuildOptions>();
   verb->add_option("NODE", options->node, "The node that keeps the view")->required();
   verb->add_option("--until", options->until,
                    "A time: what was committed before it; or a sequence, the last one of each "

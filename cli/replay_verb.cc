@@ -18,7 +18,7 @@
 namespace forebay {
 namespace {
 
-struct Options {
+struct ReplayOptions {
   std::string stream, from = "start", to = "end", into, view, out;
   Selection selection;
   ReplayPace pace;
@@ -89,7 +89,7 @@ bool subscribes_to(const Node& node, const std::string& stream) {
                      [&](const Interest& interest) { return interest.stream == stream; });
 }
 
-int finish(const Globals& globals, const Options& options, const ReplaySummary& summary) {
+int finish(const Globals& globals, const ReplayOptions& options, const ReplaySummary& summary) {
   if (globals.json) {
     const Json json{{"read", summary.read},
                     {"replayed", summary.replayed},
@@ -105,13 +105,13 @@ int finish(const Globals& globals, const Options& options, const ReplaySummary& 
   return summary.lost + summary.refused > 0 ? kExitFailed : kExitDone;
 }
 
-int replay_with(const Globals& globals, const Options& options, ControlClient& client,
+int replay_with(const Globals& globals, const ReplayOptions& options, ControlClient& client,
                 const RangeReader::Range& range, ReplaySink* sink) {
   const auto summary = replay_range(client, range, options.selection, options.pace, sink);
   return summary ? finish(globals, options, *summary) : exit_with(summary.error());
 }
 
-int replay_to_file(const Globals& globals, const Options& options, ControlClient& client,
+int replay_to_file(const Globals& globals, const ReplayOptions& options, ControlClient& client,
                    const RangeReader::Range& range) {
   if (options.dry_run) return replay_with(globals, options, client, range, nullptr);
   const std::string path = options.to_stdout() ? "stdout" : options.out;
@@ -124,7 +124,7 @@ int replay_to_file(const Globals& globals, const Options& options, ControlClient
 }
 
 int replay_into_handler(const Globals& globals, const Topology& topology, const Node& node,
-                        const Options& options, ControlClient& client,
+                        const ReplayOptions& options, ControlClient& client,
                         const RangeReader::Range& range) {
   if (!options.view.empty()) {
     notice("node '" + node.name + "' keeps no view (replay = true): leave --view away");
@@ -138,7 +138,7 @@ int replay_into_handler(const Globals& globals, const Topology& topology, const 
 }
 
 int replay_into_view(const Globals& globals, const Topology& topology, const Node& node,
-                     const Options& options, const RangeReader::Range& range) {
+                     const ReplayOptions& options, const RangeReader::Range& range) {
   if (options.view.empty()) {
     notice("node '" + node.name +
            "' keeps a live view: a replay into it would double deltas and bring old values back. "
@@ -169,7 +169,7 @@ int replay_into_view(const Globals& globals, const Topology& topology, const Nod
   return finish(globals, options, {count, count, 0, 0});
 }
 
-int replay(const Globals& globals, const Options& options) {
+int replay(const Globals& globals, const ReplayOptions& options) {
   const auto topology = load(globals);
   if (!topology) return exit_with(topology.error());
   const Node* node = nullptr;
@@ -228,7 +228,7 @@ void add_replay_verb(CLI::App& app, Globals& globals) {
       "  forebay replay inventory --to 5000 --into sourcing-1 --view trial\n"
       "A summary ends it, on stderr, or in JSON on stdout where the events do not go there. No "
       "live cursor moves and no live view is touched.\n");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ReplayOptions>();
   verb->add_option("STREAM", options->stream, "The stream")->required();
   verb->add_option("--from", options->from, "First event: start, a sequence, a token or a time")
       ->capture_default_str()

@@ -11,7 +11,7 @@ constexpr std::chrono::milliseconds kStopInterval{100};
 constexpr const char* kEndpoint = "inproc://zeromq.zap.01";
 
 // Frames of a request, after the route and an empty one.
-constexpr std::size_t kVersion = 2, kRequest = 3, kAddress = 5, kMechanism = 7, kKey = 8;
+constexpr std::size_t kZapVersion = 2, kRequest = 3, kAddress = 5, kMechanism = 7, kKey = 8;
 constexpr std::size_t kFrames = 9;
 
 }  // namespace
@@ -47,7 +47,7 @@ void Gatekeeper::run() {
 void Gatekeeper::answer(std::vector<Message> request) {
   if (request.size() < kMechanism) return;  // not ZAP, and nobody to answer
   std::string name;
-  if (request.size() == kFrames && request[kVersion].view() == "1.0" &&
+  if (request.size() == kFrames && request[kZapVersion].view() == "1.0" &&
       request[kMechanism].view() == "CURVE") {
     const std::string key = encode_key(request[kKey].view());
     {
@@ -60,7 +60,7 @@ void Gatekeeper::answer(std::vector<Message> request) {
   std::vector<Message> reply;
   reply.push_back(std::move(request[0]));
   reply.push_back(std::move(request[1]));
-  reply.push_back(std::move(request[kVersion]));
+  reply.push_back(std::move(request[kZapVersion]));
   reply.push_back(std::move(request[kRequest]));
   for (const std::string_view text : {std::string_view(name.empty() ? "400" : "200"),
                                       std::string_view(name.empty() ? "unknown key" : "OK"),

@@ -154,6 +154,10 @@ Socket::Socket(Context& context, SocketKind kind, int high_water_messages)
   set_option<int>(raw_, ZMQ_RECONNECT_IVL, limits::kZmqReconnectMs);
   set_option<int>(raw_, ZMQ_RECONNECT_IVL_MAX, limits::kZmqReconnectMaxMs);
   if (kind == SocketKind::kRouter) set_option<int>(raw_, ZMQ_ROUTER_MANDATORY, 1);
+  // A SUB that is not read for a while is full, and so deaf: its heartbeat gives the connection up.
+  // The next one must not get the full queue, or libzmq 4.3.4 aborts when that is read
+  // (_input_stopped in stream_engine_base.cpp). This way each connection has a queue of its own.
+  if (kind == SocketKind::kSub) only_while_connected();
 }
 
 Socket::~Socket() {

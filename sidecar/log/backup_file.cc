@@ -19,7 +19,7 @@ constexpr std::string_view kMagic = "FBAK";
 constexpr std::uint8_t kVersion = 1;
 constexpr std::size_t kHeadBytes = 8;
 constexpr std::uint8_t kRecord = 1, kBatch = 2, kGap = 3, kLateRecord = 4, kEnd = 9;
-constexpr std::size_t kItemHeadBytes = 5, kChecksumBytes = 8;
+constexpr std::size_t kItemHeadBytes = 5, kItemChecksumBytes = 8;
 
 void append_named(std::string& body, std::string_view name) {
   append_le(body, static_cast<std::uint32_t>(name.size()));
@@ -182,8 +182,8 @@ Result<std::optional<BackupItem>> BackupReader::next() {
   const auto kind = static_cast<std::uint8_t>(item_[0]);
   const auto size = load_le<std::uint32_t>(item_.data() + 1);
   if (size > limits::kFrameBytesMax) return damaged();
-  item_.resize(kItemHeadBytes + size + kChecksumBytes);
-  if (auto rest = read(item_.data() + kItemHeadBytes, size + kChecksumBytes); !rest)
+  item_.resize(kItemHeadBytes + size + kItemChecksumBytes);
+  if (auto rest = read(item_.data() + kItemHeadBytes, size + kItemChecksumBytes); !rest)
     return fail(rest.error());
   const std::string_view checked = std::string_view(item_).substr(0, kItemHeadBytes + size);
   if (checksum(checked) != load_le<std::uint64_t>(item_.data() + checked.size())) return damaged();

@@ -22,7 +22,7 @@ Topology made() {
   return topology;
 }
 
-struct Fixture {
+struct AccessFixture {
   /// What the refusal says; empty if it is none.
   std::string asked(std::string_view user, const Request& request) const {
     const auto checked = access.check(user, request);
@@ -43,13 +43,14 @@ struct Fixture {
 };
 
 TEST_CASE("ANodeReadsWhatItSubscribesToUnderItsOwnName") {
-  const Fixture f;
-  CHECK(f.asked("audit", Fixture::fetch("orders")).empty());
-  CHECK(f.asked("audit", Fixture::subscribe("orders", "audit")).empty());
-  CHECK(f.asked("audit", Fixture::fetch("payments")).find("only orders") != std::string::npos);
-  CHECK_FALSE(f.asked("audit", Fixture::fetch("stock")).empty());  // another sidecar's
-  CHECK_FALSE(f.asked("audit", Fixture::subscribe("payments", "audit")).empty());
-  CHECK_FALSE(f.asked("audit", Fixture::subscribe("orders", "other")).empty());
+  const AccessFixture f;
+  CHECK(f.asked("audit", AccessFixture::fetch("orders")).empty());
+  CHECK(f.asked("audit", AccessFixture::subscribe("orders", "audit")).empty());
+  CHECK(f.asked("audit", AccessFixture::fetch("payments")).find("only orders") !=
+        std::string::npos);
+  CHECK_FALSE(f.asked("audit", AccessFixture::fetch("stock")).empty());  // another sidecar's
+  CHECK_FALSE(f.asked("audit", AccessFixture::subscribe("payments", "audit")).empty());
+  CHECK_FALSE(f.asked("audit", AccessFixture::subscribe("orders", "other")).empty());
   CursorReport report;
   report.stream = "orders";
   report.consumer = "other";
@@ -59,23 +60,23 @@ TEST_CASE("ANodeReadsWhatItSubscribesToUnderItsOwnName") {
 }
 
 TEST_CASE("WhoHasNothingToDoWithTheSidecarGetsNothing") {
-  const Fixture f;
+  const AccessFixture f;
   for (const std::string user : {"other", "nobody", ""}) {
-    CHECK_FALSE(f.asked(user, Fixture::fetch("orders")).empty());
+    CHECK_FALSE(f.asked(user, AccessFixture::fetch("orders")).empty());
     CHECK_FALSE(f.asked(user, StatusRequest{}).empty());
     CHECK_FALSE(f.access.may_hear(user, broadcast_topic("orders")));
   }
 }
 
 TEST_CASE("OnlyOperatorsOperateAndNobodyPublishesFromAnotherHost") {
-  const Fixture f;
+  const AccessFixture f;
   for (const Request& request :
        {Request(StatusRequest{}), Request(RecordsRequest{}), Request(Forget{"orders", "audit"})}) {
     CHECK(f.asked("alice", request).empty());
     CHECK(f.asked("audit", request).find("no operator") != std::string::npos);
   }
-  CHECK(f.asked("alice", Fixture::fetch("payments")).empty());
-  CHECK_FALSE(f.asked("alice", Fixture::subscribe("orders", "alice")).empty());
+  CHECK(f.asked("alice", AccessFixture::fetch("payments")).empty());
+  CHECK_FALSE(f.asked("alice", AccessFixture::subscribe("orders", "alice")).empty());
   for (const char* user : {"alice", "audit"}) {
     CHECK_FALSE(f.asked(user, Register{}).empty());
     CHECK_FALSE(f.asked(user, Keepalive{}).empty());
@@ -84,7 +85,7 @@ TEST_CASE("OnlyOperatorsOperateAndNobodyPublishesFromAnotherHost") {
 }
 
 TEST_CASE("BroadcastsAreHeardOfWholeTopicsThatOneMayRead") {
-  const Fixture f;
+  const AccessFixture f;
   CHECK(f.access.may_hear("audit", broadcast_topic("orders")));
   CHECK_FALSE(f.access.may_hear("audit", broadcast_topic("payments")));
   CHECK_FALSE(f.access.may_hear("audit", "orders"));  // a prefix, of orders-2 too

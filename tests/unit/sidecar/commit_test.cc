@@ -11,10 +11,10 @@ namespace {
 
 using test::id_of;
 
-const InstanceId kMine = id_of<InstanceId>('1');
-const InstanceId kTheirs = id_of<InstanceId>('2');
+const InstanceId kOurs = id_of<InstanceId>('1');
+const InstanceId kOthers = id_of<InstanceId>('2');
 
-struct Fixture {
+struct CommitFixture {
   test::TempDir dir;
   ManualClock clock;
   std::unique_ptr<Log> log =
@@ -32,7 +32,7 @@ struct Fixture {
     return std::move(*outcome);
   }
   RegisterWork registration(std::uint64_t id, std::uint32_t epoch = 1,
-                            const InstanceId& instance = kMine, const std::string& name = "wms",
+                            const InstanceId& instance = kOurs, const std::string& name = "wms",
                             std::size_t stream = 0) const {
     return {{"peer", id}, {stream}, {id}, {epoch}, instance, name, 0};
   }
@@ -47,8 +47,8 @@ struct Fixture {
 };
 
 TEST_CASE("OneTransactionTakesBatchesOfSeveralStreamsAndProducers") {
-  Fixture f;
-  f.commit(f.registration(1), f.registration(2, 1, kMine, "other", 1));
+  CommitFixture f;
+  f.commit(f.registration(1), f.registration(2, 1, kOurs, "other", 1));
   const auto outcome = f.commit(f.batch(1, 0, 3), f.batch(2, 0, 2, 1), f.batch(1, 3, 4));
   CHECK(f.log->stream({0}).head() == Sequence{4});
   CHECK(f.log->stream({1}).head() == Sequence{2});
@@ -63,7 +63,7 @@ TEST_CASE("OneTransactionTakesBatchesOfSeveralStreamsAndProducers") {
 }
 
 TEST_CASE("WhatIsTrimmedGoesWithTheCommitAndIsToldOfInItsOutcome") {
-  Fixture f;
+  CommitFixture f;
   f.commit(f.registration(1), f.batch(1, 0, 3));
   Trimmer keeps_nothing{*f.log, f.clock, f.holds, {{{}, 0}, {}}};
   Committer committer{*f.log, f.clock, f.holds, keeps_nothing};
@@ -77,9 +77,9 @@ TEST_CASE("WhatIsTrimmedGoesWithTheCommitAndIsToldOfInItsOutcome") {
 }
 
 TEST_CASE("ARegistrationIsAnsweredWithThePositionsOfItsTransaction") {
-  Fixture f;
+  CommitFixture f;
   f.commit(f.registration(1));
-  const auto outcome = f.commit(f.batch(1, 0, 3), f.registration(1, 2, kTheirs));
+  const auto outcome = f.commit(f.batch(1, 0, 3), f.registration(1, 2, kOthers));
   REQUIRE(outcome.answers.size() == 1);
   const auto& answer = std::get<Registered>(outcome.answers[0].reply);
   CHECK(answer.epoch == Epoch{2});
@@ -91,8 +91,8 @@ TEST_CASE("ARegistrationIsAnsweredWithThePositionsOfItsTransaction") {
 }
 
 TEST_CASE("OfTwoInstancesThatRegisterInOneTransactionOnlyTheLaterIsGivenTheEpoch") {
-  Fixture f;
-  const auto outcome = f.commit(f.registration(1, 1, kMine), f.registration(1, 2, kTheirs));
+  CommitFixture f;
+  const auto outcome = f.commit(f.registration(1, 1, kOurs), f.registration(1, 2, kOthers));
   REQUIRE(outcome.answers.size() == 2);
   CHECK(std::get<ErrorReply>(outcome.answers[0].reply).code == ErrorCode::kUnavailable);
   CHECK(std::get<Registered>(outcome.answers[1].reply).epoch == Epoch{2});
@@ -110,7 +110,7 @@ ForgetWork forgetting(const std::string& consumer) {
 }
 
 TEST_CASE("ARegistrationHoldsRetentionWithItsOwnCommit") {
-  Fixture f;
+  CommitFixture f;
   f.commit(f.registration(1), f.batch(1, 0, 3));
   f.commit(subscription("c"));
   REQUIRE(f.holds.last({0}));
@@ -118,7 +118,7 @@ TEST_CASE("ARegistrationHoldsRetentionWithItsOwnCommit") {
 }
 
 TEST_CASE("AForgottenConsumerHoldsNothingAndNoLateReportBringsItBack") {
-  Fixture f;
+  CommitFixture f;
   f.commit(subscription("c"), subscription("d"));
   const ConsumerKey key{"a", "c"};
   const auto outcome = f.commit(forgetting("c"), CursorWork{key, {}});
@@ -134,7 +134,7 @@ TEST_CASE("AForgottenConsumerHoldsNothingAndNoLateReportBringsItBack") {
 }
 
 TEST_CASE("AConsumerIsForgottenAlsoWhereThereIsNoRoomForAnythingElse") {
-  Fixture f;
+  CommitFixture f;
   f.commit(f.registration(1), subscription("c"));
   std::vector<Work> work;
   // More than the log may ever take.
@@ -154,8 +154,8 @@ TEST_CASE("AConsumerIsForgottenAlsoWhereThereIsNoRoomForAnythingElse") {
 }
 
 TEST_CASE("GoodbyeErasesAnAnonymousProducerAndMarksANamedOne") {
-  Fixture f;
-  f.commit(f.registration(1, 1, kMine, ""), f.registration(2));
+  CommitFixture f;
+  f.commit(f.registration(1, 1, kOurs, ""), f.registration(2));
   f.commit(DepartWork{{1}}, DepartWork{{2}});
   const auto producers = f.log->snapshot().producers();
   REQUIRE(producers->size() == 1);
@@ -165,15 +165,15 @@ TEST_CASE("GoodbyeErasesAnAnonymousProducerAndMarksANamedOne") {
 }
 
 TEST_CASE("AProducerThatRegistersAndLeavesInOneTransactionIsNotAnswered") {
-  Fixture f;
-  const auto outcome = f.commit(f.registration(1, 1, kMine, ""), DepartWork{{1}});
+  CommitFixture f;
+  const auto outcome = f.commit(f.registration(1, 1, kOurs, ""), DepartWork{{1}});
   CHECK(outcome.answers.empty());
   CHECK(outcome.registered.empty());
   CHECK(f.log->snapshot().producers()->empty());
 }
 
 TEST_CASE("AStartIsResolvedAtItsPlaceInTheQueue") {
-  Fixture f;
+  CommitFixture f;
   f.commit(f.registration(1), f.batch(1, 0, 3));
   f.clock.advance(std::chrono::seconds(10));
   const auto start_of = [&](Subscribe request) {
@@ -204,7 +204,7 @@ TEST_CASE("AStartIsResolvedAtItsPlaceInTheQueue") {
 }
 
 TEST_CASE("AConsumerThatRegistersAgainKeepsItsStartAndWhatItLost") {
-  Fixture f;
+  CommitFixture f;
   f.commit(f.registration(1), f.batch(1, 0, 3));
   const Incarnation incarnation = f.log->stream({0}).incarnation;
   ConsumerRecord known{incarnation, {1}, {2}, 5, 6, {}};
@@ -217,7 +217,7 @@ TEST_CASE("AConsumerThatRegistersAgainKeepsItsStartAndWhatItLost") {
 }
 
 TEST_CASE("EarliestOfATrimmedStreamIsWhatItHolds") {
-  Fixture f;
+  CommitFixture f;
   f.commit(f.registration(1), f.batch(1, 0, 3), f.batch(1, 3, 5));
   {
     auto transaction = f.log->begin();
@@ -230,14 +230,14 @@ TEST_CASE("EarliestOfATrimmedStreamIsWhatItHolds") {
 }
 
 TEST_CASE("AFullLogDiscardsTheWholeQueueAndSaysSoToThoseWhoWait") {
-  Fixture f;
+  CommitFixture f;
   f.commit(f.registration(1));
   std::vector<Work> work;
   for (std::uint64_t i = 0; i < 12; ++i) {  // 12 MiB
     const std::string bytes(1 << 20, 'x');
     work.push_back(BatchWork{{0}, {}, Message(std::string_view(bytes))});
   }
-  work.push_back(f.registration(2, 1, kMine, "new"));
+  work.push_back(f.registration(2, 1, kOurs, "new"));
   work.push_back(SubscribeWork{{"peer", 3}, {0}, {"a", "c", "earliest", 0, {}, {}}, {}});
   const auto outcome = f.committer.commit(std::move(work));
   REQUIRE(outcome.has_value());
@@ -252,7 +252,7 @@ TEST_CASE("AFullLogDiscardsTheWholeQueueAndSaysSoToThoseWhoWait") {
 }
 
 TEST_CASE("CommitTimesOfATransactionAreTheClampedClock") {
-  Fixture f;
+  CommitFixture f;
   f.commit(f.registration(1), f.batch(1, 0, 1));
   const WallTime before = f.log->stream({0}).last_commit_time;
   f.clock.wall_now -= std::chrono::hours(24);

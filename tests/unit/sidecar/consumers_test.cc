@@ -9,7 +9,7 @@
 namespace forebay {
 namespace {
 
-struct Fixture {
+struct ConsumersFixture {
   ManualClock clock;
   Holds holds{1};
   Consumers consumers{clock, holds, {"a"}, {{{"a", "known"}, {{}, {1}, {5}}}, {{"gone", "c"}, {}}}};
@@ -23,21 +23,21 @@ struct Fixture {
 };
 
 TEST_CASE("WhoWasRegisteredBeforeTheStartHoldsRetentionWhereItWas") {
-  const Fixture f;
+  const ConsumersFixture f;
   REQUIRE(f.holds.last({0}));
   CHECK(f.holds.last({0})->consumer == "known");
   CHECK(f.holds.last({0})->cursor == Sequence{5});
 }
 
 TEST_CASE("AReportMovesTheHoldAtOnce") {
-  Fixture f;
+  ConsumersFixture f;
   f.consumers.on_cursor({"a", "known", {}, Sequence{7}, 0, 0, "LIVE"});
   CHECK(f.holds.last({0})->cursor == Sequence{7});
   CHECK(f.consumers.take_work().size() == 1);
 }
 
 TEST_CASE("AConsumerThatIsGoneIsForgotten") {
-  Fixture f;
+  ConsumersFixture f;
   f.consumers.on_forget({"route", 1}, {"a", "known"});
   auto work = f.consumers.take_work();
   REQUIRE(work.size() == 1);
@@ -53,7 +53,7 @@ TEST_CASE("AConsumerThatIsGoneIsForgotten") {
 }
 
 TEST_CASE("OneThatIsNotForgottenAfterAllGoesOn") {
-  Fixture f;
+  ConsumersFixture f;
   f.consumers.on_forget({"route", 1}, {"a", "known"});
   static_cast<void>(f.consumers.take_work());
   CommitOutcome outcome;
@@ -64,13 +64,13 @@ TEST_CASE("OneThatIsNotForgottenAfterAllGoesOn") {
 }
 
 TEST_CASE("AReportOfAStreamThatIsNoLongerHereHoldsNothing") {
-  Fixture f;
+  ConsumersFixture f;
   f.consumers.on_cursor({"gone", "c", {}, Sequence{7}, 0, 0, "LIVE"});
   CHECK(f.holds.last({0})->consumer == "known");
 }
 
 TEST_CASE("AConsumerThatIsThereOrUnknownIsNotForgotten") {
-  Fixture f;
+  ConsumersFixture f;
   f.consumers.on_forget({"route", 1}, {"a", "nobody"});
   CHECK(f.refusal() == ErrorCode::kNotFound);
   f.consumers.on_cursor({"a", "known", {}, Sequence{7}, 0, 0, "LIVE"});

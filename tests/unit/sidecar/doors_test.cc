@@ -25,8 +25,8 @@ Topology two_readers() {
 }
 
 /// The broadcasts of a sidecar over tcp, with keys for two readers.
-struct Fixture {
-  Fixture() {
+struct DoorsFixture {
+  DoorsFixture() {
     const SidecarEndpoints endpoints{{}, {}, {}, {}, {"tcp://127.0.0.1:" + std::to_string(port)}};
     REQUIRE(doors.bind(endpoints, gate.get()));
   }
@@ -71,7 +71,7 @@ struct Fixture {
 
 /// Listens from another host, and counts what it hears by stream.
 struct Reader {
-  Reader(Fixture& fixture, const KeyPair& own, std::vector<std::string> streams)
+  Reader(DoorsFixture& fixture, const KeyPair& own, std::vector<std::string> streams)
       : listener(context, 100, fixture.credentials(own)) {
     REQUIRE(listener.connect(fixture.endpoint()));
     for (const std::string& stream : streams) listener.hear(stream);
@@ -86,7 +86,7 @@ struct Reader {
 };
 
 TEST_CASE("EachHearsWhatItMayAndNoMore") {
-  Fixture f;
+  DoorsFixture f;
   Reader clerk(f, f.clerk, {"orders", "payments"}), cashier(f, f.cashier, {"payments"});
   CHECK(f.broadcast_until([&] {
     clerk.listen(f.now());
@@ -101,7 +101,7 @@ TEST_CASE("EachHearsWhatItMayAndNoMore") {
 // An XPUB in manual mode took a frame of another kind for a wish, and with it the next wish for
 // somebody else's.
 TEST_CASE("NoMessageBringsAPeerWhatIsAnothers") {
-  Fixture f;
+  DoorsFixture f;
   Reader cashier(f, f.cashier, {"payments"});
   Context context;
   Socket odd(context, SocketKind::kDealer, 1000);
@@ -123,7 +123,7 @@ TEST_CASE("NoMessageBringsAPeerWhatIsAnothers") {
 }
 
 TEST_CASE("WhoNoLongerSaysThatItListensIsForgotten") {
-  Fixture f;
+  DoorsFixture f;
   Reader clerk(f, f.clerk, {"orders"});
   REQUIRE(f.broadcast_until([&] {
     clerk.listen(f.now());
@@ -146,7 +146,7 @@ TEST_CASE("WhoNoLongerSaysThatItListensIsForgotten") {
 }
 
 TEST_CASE("AUsersConnectionsThatHearAreBounded") {
-  Fixture f;
+  DoorsFixture f;
   std::vector<std::unique_ptr<Reader>> readers;
   for (std::size_t i = 0; i < limits::kHearersOfUserMax + 4; ++i)
     readers.push_back(std::make_unique<Reader>(f, f.clerk, std::vector<std::string>{"orders"}));

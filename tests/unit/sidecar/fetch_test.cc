@@ -9,8 +9,8 @@ namespace forebay {
 namespace {
 
 /// A log of five batches of two events each, the first trimmed: it holds 3 to 10.
-struct Fixture {
-  Fixture() {
+struct FetchFixture {
+  FetchFixture() {
     auto transaction = log->begin();
     for (int i = 0; i < 5; ++i) {
       std::string batch = test::make_batch({incarnation, {1}, {1}, {0}, {2}}, 2);
@@ -43,8 +43,8 @@ struct Fixture {
 };
 
 TEST_CASE("AFetchBringsWholeBatchesUpToTheHead") {
-  const Fixture f;
-  const auto reply = f.serve(Fixture::from(6));
+  const FetchFixture f;
+  const auto reply = f.serve(FetchFixture::from(6));
   const auto& batches = std::get<Batches>(reply.reply);
   CHECK(reply.peer.request == 3);
   CHECK(batches.next == Sequence{11});
@@ -56,11 +56,11 @@ TEST_CASE("AFetchBringsWholeBatchesUpToTheHead") {
 }
 
 TEST_CASE("AFetchEndsAtItsRangeOrItsBytesButHoldsAtLeastOneBatch") {
-  const Fixture f;
-  const auto ranged = f.serve(Fixture::from(3, 6));
+  const FetchFixture f;
+  const auto ranged = f.serve(FetchFixture::from(3, 6));
   CHECK(std::get<Batches>(ranged.reply).next == Sequence{7});
   CHECK_FALSE(std::get<Batches>(ranged.reply).more);
-  Fetch small = Fixture::from(3);
+  Fetch small = FetchFixture::from(3);
   small.bytes = 1;
   const auto one = f.serve(small);
   CHECK(one.batches.size() == f.batch_bytes);
@@ -69,23 +69,23 @@ TEST_CASE("AFetchEndsAtItsRangeOrItsBytesButHoldsAtLeastOneBatch") {
 }
 
 TEST_CASE("AFetchAtTheEndBringsNothingAndPastItIsDiverged") {
-  const Fixture f;
-  const auto end = f.serve(Fixture::from(11));
+  const FetchFixture f;
+  const auto end = f.serve(FetchFixture::from(11));
   CHECK(end.batches.empty());
   CHECK(std::get<Batches>(end.reply).next == Sequence{11});
-  CHECK(std::holds_alternative<Diverged>(f.serve(Fixture::from(12)).reply));
+  CHECK(std::holds_alternative<Diverged>(f.serve(FetchFixture::from(12)).reply));
 }
 
 TEST_CASE("AFetchFromBeforeTheOldestIsTrimmed") {
-  const Fixture f;
-  const auto reply = f.serve(Fixture::from(2));
+  const FetchFixture f;
+  const auto reply = f.serve(FetchFixture::from(2));
   CHECK(std::get<Trimmed>(reply.reply).oldest == Sequence{3});
   CHECK(std::get<Trimmed>(reply.reply).head == Sequence{10});
 }
 
 TEST_CASE("AnotherIncarnationOrAnotherBatchBeforeIsDiverged") {
-  const Fixture f;
-  Fetch request = Fixture::from(7);
+  const FetchFixture f;
+  Fetch request = FetchFixture::from(7);
   request.incarnation = test::id_of<Incarnation>('Z');
   CHECK(std::holds_alternative<Diverged>(f.serve(request).reply));
   request.incarnation = f.incarnation;
@@ -104,12 +104,12 @@ TEST_CASE("AnotherIncarnationOrAnotherBatchBeforeIsDiverged") {
 }
 
 TEST_CASE("ARequestThatCannotBeIsAnswered") {
-  const Fixture f;
-  Fetch request = Fixture::from(3);
+  const FetchFixture f;
+  Fetch request = FetchFixture::from(3);
   request.stream = "elsewhere";
   CHECK(std::get<ErrorReply>(f.serve(request).reply).code == ErrorCode::kNotFound);
-  CHECK(std::get<ErrorReply>(f.serve(Fixture::from(0)).reply).code == ErrorCode::kBadInput);
-  CHECK(std::get<ErrorReply>(f.serve(Fixture::from(5, 4)).reply).code == ErrorCode::kBadInput);
+  CHECK(std::get<ErrorReply>(f.serve(FetchFixture::from(0)).reply).code == ErrorCode::kBadInput);
+  CHECK(std::get<ErrorReply>(f.serve(FetchFixture::from(5, 4)).reply).code == ErrorCode::kBadInput);
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ const InstanceId kTheirs = id_of<InstanceId>('2');
 const Peer kPeer{"route", 5};
 
 /// Ingest, and in place of a committer the outcomes of what it queued.
-struct Fixture {
+struct IngestFixture {
   ManualClock clock;
   Holds holds{2};
   Ingest ingest{clock, holds, {{"a", kIncarnation}, {"b", kOtherIncarnation}}, {}};
@@ -81,7 +81,7 @@ struct Fixture {
 // the rules of docs/protocol.md section 4, in order
 
 TEST_CASE("ABatchThatFollowsIsTakenAndAcknowledgedOnlyOnceCommitted") {
-  Fixture f;
+  IngestFixture f;
   const auto me = f.registered();
   f.send(me, 0, 3);
   f.send(me, 3, 5);
@@ -96,7 +96,7 @@ TEST_CASE("ABatchThatFollowsIsTakenAndAcknowledgedOnlyOnceCommitted") {
 }
 
 TEST_CASE("AStreamThatRefusesSaysFullOnceForEachAttemptAndLosesNothing") {
-  Fixture f;
+  IngestFixture f;
   const auto me = f.registered();
   f.send(me, 0, 1);
   f.commit();
@@ -118,7 +118,7 @@ TEST_CASE("AStreamThatRefusesSaysFullOnceForEachAttemptAndLosesNothing") {
 }
 
 TEST_CASE("ABatchOfAnIncarnationThatIsOfNoStreamIsDiverged") {
-  Fixture f;
+  IngestFixture f;
   const auto me = f.registered();
   f.send(me, 0, 1, id_of<Incarnation>('Z'));
   const auto refused = f.only<Refused>();
@@ -128,7 +128,7 @@ TEST_CASE("ABatchOfAnIncarnationThatIsOfNoStreamIsDiverged") {
 }
 
 TEST_CASE("ABatchOfAnUnknownProducerAnotherStreamOrAHigherEpochIsUnregistered") {
-  Fixture f;
+  IngestFixture f;
   auto me = f.registered();
   SECTION("unknown, which nobody can be told") {
     ++me.producer.value;
@@ -149,7 +149,7 @@ TEST_CASE("ABatchOfAnUnknownProducerAnotherStreamOrAHigherEpochIsUnregistered") 
 }
 
 TEST_CASE("ABatchOfALowerEpochIsFencedFromTheMomentOfTheNewRegistration") {
-  Fixture f;
+  IngestFixture f;
   const auto old = f.registered(kMine);
   f.ingest.on_register(kPeer, {"a", kTheirs, "wms", 0, {}});
   f.send(old, 0, 1);  // before the registration is committed
@@ -158,7 +158,7 @@ TEST_CASE("ABatchOfALowerEpochIsFencedFromTheMomentOfTheNewRegistration") {
 }
 
 TEST_CASE("ABatchAtOrBelowTheRegisteredStartIsABadSequence") {
-  Fixture f;
+  IngestFixture f;
   f.send(f.registered(kMine), 0, 4);
   f.commit();
   const auto next = f.registered(kTheirs);
@@ -169,7 +169,7 @@ TEST_CASE("ABatchAtOrBelowTheRegisteredStartIsABadSequence") {
 }
 
 TEST_CASE("ABatchThatIsCommittedIsAcknowledgedAgainAtOnce") {
-  Fixture f;
+  IngestFixture f;
   const auto me = f.registered();
   f.send(me, 0, 3);
   f.commit();
@@ -183,7 +183,7 @@ TEST_CASE("ABatchThatIsCommittedIsAcknowledgedAgainAtOnce") {
 }
 
 TEST_CASE("ABatchThatIsIngestedButNotCommittedIsDroppedWithoutAnAcknowledgement") {
-  Fixture f;
+  IngestFixture f;
   const auto me = f.registered();
   f.send(me, 0, 3);
   f.send(me, 0, 3);
@@ -193,7 +193,7 @@ TEST_CASE("ABatchThatIsIngestedButNotCommittedIsDroppedWithoutAnAcknowledgement"
 }
 
 TEST_CASE("AMissingBatchIsAskedForOnceUntilTheChainMovesOn") {
-  Fixture f;
+  IngestFixture f;
   const auto me = f.registered();
   f.send(me, 3, 5);
   const auto resend = f.only<Resend>();
@@ -208,7 +208,7 @@ TEST_CASE("AMissingBatchIsAskedForOnceUntilTheChainMovesOn") {
 }
 
 TEST_CASE("ABatchThatOverlapsWhatWasTakenIsABadSequence") {
-  Fixture f;
+  IngestFixture f;
   const auto me = f.registered();
   f.send(me, 0, 3);
   f.send(me, 2, 5);
@@ -217,7 +217,7 @@ TEST_CASE("ABatchThatOverlapsWhatWasTakenIsABadSequence") {
 }
 
 TEST_CASE("GapsInAProducersNumbersAreFine") {
-  Fixture f;
+  IngestFixture f;
   const auto me = f.registered();
   f.send(me, 0, 4711);
   f.send(me, 4711, 9000);
@@ -225,7 +225,7 @@ TEST_CASE("GapsInAProducersNumbersAreFine") {
 }
 
 TEST_CASE("MalformedBatchesAndGapRecordsAreCountedAndDropped") {
-  Fixture f;
+  IngestFixture f;
   const auto me = f.registered();
   std::string batch = make_batch({kIncarnation, me.producer, me.epoch, {0}, {1}});
   batch.back() = static_cast<char>(batch.back() ^ 1);
@@ -241,7 +241,7 @@ TEST_CASE("MalformedBatchesAndGapRecordsAreCountedAndDropped") {
 // registration
 
 TEST_CASE("TheSameInstanceIsGivenTheSameEpochAndStartAndThePositionOfNow") {
-  Fixture f;
+  IngestFixture f;
   const auto first = f.registered();
   CHECK(first.epoch == Epoch{1});
   f.send(first, 0, 3);
@@ -253,7 +253,7 @@ TEST_CASE("TheSameInstanceIsGivenTheSameEpochAndStartAndThePositionOfNow") {
 }
 
 TEST_CASE("AnotherInstanceStartsBehindWhatWasQueuedBeforeIt") {
-  Fixture f;
+  IngestFixture f;
   const auto first = f.registered(kMine);
   f.send(first, 0, 3);
   const auto second = f.registered(kTheirs);
@@ -263,7 +263,7 @@ TEST_CASE("AnotherInstanceStartsBehindWhatWasQueuedBeforeIt") {
 }
 
 TEST_CASE("AnInstanceThatWasTakenOverFromDoesNotTakeOverInTurn") {
-  Fixture f;
+  IngestFixture f;
   const auto first = f.registered(kMine);
   const auto second = f.registered(kTheirs);
   static_cast<void>(f.ingest.take_outgoing());
@@ -275,7 +275,7 @@ TEST_CASE("AnInstanceThatWasTakenOverFromDoesNotTakeOverInTurn") {
 }
 
 TEST_CASE("ANameOnAnotherStreamOrAnotherFileIsAnotherProducer") {
-  Fixture f;
+  IngestFixture f;
   const auto here = f.registered();
   f.ingest.on_register(kPeer, {"b", kMine, "wms", 0, {}});
   const auto there = f.commit().front();
@@ -287,7 +287,7 @@ TEST_CASE("ANameOnAnotherStreamOrAnotherFileIsAnotherProducer") {
 }
 
 TEST_CASE("ARegistrationThatCannotBeIsAnswered") {
-  Fixture f;
+  IngestFixture f;
   f.ingest.on_register(kPeer, {"nowhere", kMine, "wms", 0, {}});
   CHECK(f.only<ErrorReply>()->code == ErrorCode::kNotFound);
   f.ingest.on_register(kPeer, {"a", {}, "wms", 0, {}});
@@ -297,7 +297,7 @@ TEST_CASE("ARegistrationThatCannotBeIsAnswered") {
 }
 
 TEST_CASE("AcknowledgementsGoWhereTheProducerWasHeardLast") {
-  Fixture f;
+  IngestFixture f;
   const auto me = f.registered();
   f.ingest.on_keepalive({"elsewhere", 9}, {{me.producer, me.epoch, kMine}});
   const auto alive = f.ingest.take_outgoing();
@@ -309,7 +309,7 @@ TEST_CASE("AcknowledgementsGoWhereTheProducerWasHeardLast") {
 }
 
 TEST_CASE("AKeepaliveTellsAFencedOrForgottenProducer") {
-  Fixture f;
+  IngestFixture f;
   const auto old = f.registered(kMine);
   f.registered(kTheirs);
   f.ingest.on_keepalive(kPeer, {{old.producer, old.epoch, kMine}});
@@ -321,7 +321,7 @@ TEST_CASE("AKeepaliveTellsAFencedOrForgottenProducer") {
 // full
 
 TEST_CASE("FullGoesBackToWhatIsCommittedAndTellsWhoLostSomething") {
-  Fixture f;
+  IngestFixture f;
   const auto me = f.registered(kMine, "one");
   const auto idle = f.registered(kMine, "two");
   f.send(me, 0, 3);
@@ -344,7 +344,7 @@ TEST_CASE("FullGoesBackToWhatIsCommittedAndTellsWhoLostSomething") {
 }
 
 TEST_CASE("ARegistrationThatIsDiscardedNeitherFencesNorIsRemembered") {
-  Fixture f;
+  IngestFixture f;
   const auto me = f.registered(kMine);
   f.ingest.on_register({"new", 1}, {"a", kTheirs, "wms", 0, {}});
   f.ingest.on_register({"newer", 2}, {"a", kTheirs, "another", 0, {}});
@@ -362,7 +362,7 @@ TEST_CASE("ARegistrationThatIsDiscardedNeitherFencesNorIsRemembered") {
 // those without a name, and liveness
 
 TEST_CASE("GoodbyeForgetsAnAnonymousProducerAndKeepsANamedOne") {
-  Fixture f;
+  IngestFixture f;
   const auto anonymous = f.registered(kMine, "");
   const auto named = f.registered(kMine, "wms");
   f.ingest.on_goodbye({{anonymous.producer, anonymous.epoch, kMine}});
@@ -376,7 +376,7 @@ TEST_CASE("GoodbyeForgetsAnAnonymousProducerAndKeepsANamedOne") {
 }
 
 TEST_CASE("AGoodbyeOfAFencedInstanceChangesNothing") {
-  Fixture f;
+  IngestFixture f;
   const auto old = f.registered(kMine);
   f.registered(kTheirs);
   f.ingest.on_goodbye({{old.producer, old.epoch, kMine}});
@@ -385,7 +385,7 @@ TEST_CASE("AGoodbyeOfAFencedInstanceChangesNothing") {
 }
 
 TEST_CASE("AboveTheirCountTheIdlestAnonymousProducerGoesButNeverOneWithABatchUnderWay") {
-  Fixture f;
+  IngestFixture f;
   std::vector<Registered> all;
   for (std::size_t i = 0; i < limits::kAnonymousProducersMax; ++i) {
     InstanceId instance = InstanceId::random();
@@ -402,7 +402,7 @@ TEST_CASE("AboveTheirCountTheIdlestAnonymousProducerGoesButNeverOneWithABatchUnd
 }
 
 TEST_CASE("LivenessLeavesOutAnonymousProducersThatWereSilentForLongAndKeepsNamedOnes") {
-  Fixture f;
+  IngestFixture f;
   f.registered(kMine, "");
   f.registered(kMine, "wms");
   CHECK(f.ingest.liveness()[0].size() == 2);

@@ -14,7 +14,7 @@ using std::chrono::hours;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-struct Fixture {
+struct RetentionFixture {
   test::TempDir dir;
   ManualClock clock;
   Holds holds{2};
@@ -38,7 +38,7 @@ struct Fixture {
 void trim(Trimmer& trimmer) { REQUIRE(trimmer.trim().has_value()); }
 
 TEST_CASE("WithoutAPolicyEverythingIsKept") {
-  Fixture f;
+  RetentionFixture f;
   f.append();
   auto trimmer = f.trimmer({});
   f.clock.advance(hours(24 * 365));
@@ -47,7 +47,7 @@ TEST_CASE("WithoutAPolicyEverythingIsKept") {
 }
 
 TEST_CASE("BatchesOlderThanTheAgeGoAndOnlyOfTheirStream") {
-  Fixture f;
+  RetentionFixture f;
   auto trimmer = f.trimmer(minutes(10));
   f.append();
   f.append(1);
@@ -68,7 +68,7 @@ TEST_CASE("BatchesOlderThanTheAgeGoAndOnlyOfTheirStream") {
 }
 
 TEST_CASE("TheOldestGoUntilTheBytesFit") {
-  Fixture f;
+  RetentionFixture f;
   std::uint64_t bytes = 0;
   for (int i = 0; i < 5; ++i) bytes = f.append();
   auto trimmer = f.trimmer({}, 2 * bytes + 1);
@@ -78,7 +78,7 @@ TEST_CASE("TheOldestGoUntilTheBytesFit") {
 }
 
 TEST_CASE("ALargeArrearIsTrimmedInBoundedStepsWithoutWaitingInBetween") {
-  Fixture f;
+  RetentionFixture f;
   const std::size_t count = limits::kTrimBatchesPerCommit + 10;
   auto transaction = f.log->begin();
   for (std::size_t i = 0; i < count; ++i) {
@@ -94,7 +94,7 @@ TEST_CASE("ALargeArrearIsTrimmedInBoundedStepsWithoutWaitingInBetween") {
 }
 
 TEST_CASE("ATransactionThatAppendsTrimsTwiceAsMuchButNothingOfItsOwn") {
-  Fixture f;
+  RetentionFixture f;
   const std::size_t held = 3 * limits::kTrimBatchesPerCommit;
   const auto append_and_trim = [&](Trimmer* trimmer, std::size_t count) {
     auto transaction = f.log->begin();
@@ -114,7 +114,7 @@ TEST_CASE("ATransactionThatAppendsTrimsTwiceAsMuchButNothingOfItsOwn") {
 }
 
 TEST_CASE("TooManyBytesGoWithTheNextCommitWhateverTheTime") {
-  Fixture f;
+  RetentionFixture f;
   auto trimmer = f.trimmer({}, 0);
   trim(trimmer);  // the next look is a second away
   f.append();
@@ -125,7 +125,7 @@ TEST_CASE("TooManyBytesGoWithTheNextCommitWhateverTheTime") {
 }
 
 TEST_CASE("WhatAConsumerHasYetToReadIsNotTrimmedByAge") {
-  Fixture f;
+  RetentionFixture f;
   auto trimmer = f.trimmer(minutes(10));
   for (int i = 0; i < 4; ++i) f.append();
   f.holds.set({0}, "behind", Sequence{2});
@@ -142,7 +142,7 @@ TEST_CASE("WhatAConsumerHasYetToReadIsNotTrimmedByAge") {
 }
 
 TEST_CASE("AtItsBytesAStreamTrimsWhatAConsumerHasYetToReadAndRefusesNothing") {
-  Fixture f;
+  RetentionFixture f;
   std::uint64_t bytes = 0;
   for (int i = 0; i < 5; ++i) bytes = f.append();
   f.holds.set({0}, "behind", Sequence{1});
@@ -153,7 +153,7 @@ TEST_CASE("AtItsBytesAStreamTrimsWhatAConsumerHasYetToReadAndRefusesNothing") {
 }
 
 TEST_CASE("AStreamThatDiscardsTheNewRefusesUntilTheConsumerHasRead") {
-  Fixture f;
+  RetentionFixture f;
   f.refuses = true;
   std::uint64_t bytes = 0;
   for (int i = 0; i < 5; ++i) bytes = f.append();
@@ -171,7 +171,7 @@ TEST_CASE("AStreamThatDiscardsTheNewRefusesUntilTheConsumerHasRead") {
 }
 
 TEST_CASE("AWallClockThatJumpsByMoreThanAnHourTrimsNothingUntilItIsSynchronised") {
-  Fixture f;
+  RetentionFixture f;
   auto trimmer = f.trimmer(minutes(10));
   f.append();
   f.clock.wall_now += hours(24);
@@ -185,7 +185,7 @@ TEST_CASE("AWallClockThatJumpsByMoreThanAnHourTrimsNothingUntilItIsSynchronised"
 }
 
 TEST_CASE("BytesAreTrimmedWhateverTheClockSays") {
-  Fixture f;
+  RetentionFixture f;
   auto trimmer = f.trimmer(minutes(10), 0);
   f.append();
   f.clock.wall_now += hours(24);
@@ -229,7 +229,7 @@ TEST_CASE("AClockFarFromTheLastCommitIsDoubtedFromTheStart") {
 
 TEST_CASE("WhatAClockStampedAfterItsJumpDoesNotVouchForIt") {
   const bool rebooted = GENERATE(false, true);
-  Fixture f;
+  RetentionFixture f;
   auto trimmer = f.trimmer(hours(1));
   trim(trimmer);
   f.append();
@@ -253,7 +253,7 @@ TEST_CASE("WhatAClockStampedAfterItsJumpDoesNotVouchForIt") {
 }
 
 TEST_CASE("AClockThatWasSetAndSynchronisedAtOnceIsTrustedAfterARestart") {
-  Fixture f;
+  RetentionFixture f;
   {
     auto trimmer = f.trimmer(hours(1));
     trim(trimmer);
@@ -271,7 +271,7 @@ TEST_CASE("AClockThatWasSetAndSynchronisedAtOnceIsTrustedAfterARestart") {
 }
 
 TEST_CASE("AJumpBetweenTwoRunsIsSeen") {
-  Fixture f;
+  RetentionFixture f;
   {
     auto trimmer = f.trimmer(hours(1));
     trim(trimmer);

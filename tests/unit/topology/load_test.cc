@@ -12,7 +12,7 @@ namespace {
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
-Topology parsed(std::string_view text) {
+Topology loaded(std::string_view text) {
   auto topology = parse_topology(text, "/srv/shop");
   if (!topology) {
     for (const Problem& problem : topology.error()) UNSCOPED_INFO(problem.text("t"));
@@ -34,7 +34,7 @@ TEST_CASE("EveryShippedTopologyChecksClean") {
 }
 
 TEST_CASE("AMinimalTopologyGetsTheDefaults") {
-  const Topology topology = parsed(
+  const Topology topology = loaded(
       "[topology]\nname = 't'\n[hosts.a]\n[sidecars.s]\nhost = 'a'\nstreams = { events = {} }\n");
   CHECK(topology.name == "t");
   CHECK(topology.state_dir == "/srv/shop/state");
@@ -53,7 +53,7 @@ TEST_CASE("AMinimalTopologyGetsTheDefaults") {
 }
 
 TEST_CASE("EveryKeyIsRead") {
-  const Topology topology = parsed(R"(
+  const Topology topology = loaded(R"(
 [topology]
 name = "shop"
 state_dir = "../run/shop/"

@@ -14,8 +14,8 @@ namespace {
 using test::ScriptedSidecar;
 using Answers = std::vector<ScriptedSidecar::Answer>;
 
-constexpr std::chrono::milliseconds kLong{10'000};
-const Incarnation kIncarnation = test::sample_origin().incarnation;
+constexpr std::chrono::milliseconds kPatience{10'000};
+const Incarnation kReadIncarnation = test::sample_origin().incarnation;
 
 /// A log of batches, committed one after the other.
 struct SampleLog {
@@ -32,7 +32,7 @@ struct SampleLog {
   void events(std::size_t count) {
     commit(test::published_batch(std::vector<std::string>(count, "event")));
   }
-  void gap(std::uint64_t count) { commit(make_gap_record(kIncarnation, count, "burnt")); }
+  void gap(std::uint64_t count) { commit(make_gap_record(kReadIncarnation, count, "burnt")); }
 
   /// All batches from the one that holds `from` on.
   [[nodiscard]] std::string bytes_from(Sequence from) const {
@@ -43,7 +43,7 @@ struct SampleLog {
     return bytes;
   }
   [[nodiscard]] Batches reply() const {
-    return {"s", kIncarnation, next, false, next - 1, Sequence{1}};
+    return {"s", kReadIncarnation, next, false, next - 1, Sequence{1}};
   }
 };
 
@@ -59,13 +59,13 @@ std::vector<std::string> read(const ScriptedSidecar::Script& script, std::uint64
                               std::uint64_t to) {
   const ScriptedSidecar sidecar(script);
   const auto client = ControlClient::connect(sidecar.endpoint());
-  RangeReader reader(**client, {"s", Sequence{from}, Sequence{to}, kIncarnation});
+  RangeReader reader(**client, {"s", Sequence{from}, Sequence{to}, kReadIncarnation});
   std::vector<std::string> pieces;
   const auto span = [](std::uint64_t first, std::uint64_t count) {
     return std::to_string(first) + "-" + std::to_string(first + count - 1);
   };
   while (pieces.size() < 100) {
-    const auto piece = reader.next(kLong);
+    const auto piece = reader.next(kPatience);
     if (!piece) {
       pieces.emplace_back(to_string(piece.error().code));
       return pieces;
@@ -112,10 +112,10 @@ TEST_CASE("TrimmedAndCorruptAreMissingAndReadingGoesOnBehindThem") {
     const auto& fetch = std::get<Fetch>(request.body);
     const std::uint64_t id = request.envelope.id;
     if (fetch.from.value < 3) {
-      return Answers{{id, Trimmed{"s", kIncarnation, Sequence{3}, log.next - 1}, ""}};
+      return Answers{{id, Trimmed{"s", kReadIncarnation, Sequence{3}, log.next - 1}, ""}};
     }
     if (fetch.from.value < 7 && fetch.from.value > 4) {
-      return Answers{{id, Corrupt{"s", kIncarnation, Sequence{5}, 2}, ""}};
+      return Answers{{id, Corrupt{"s", kReadIncarnation, Sequence{5}, 2}, ""}};
     }
     const std::string bytes = log.bytes_from(fetch.from);
     return Answers{
@@ -141,7 +141,7 @@ TEST_CASE("ALogThatDoesNotContinueWhatWasReadIsDiverged") {
   CHECK(read(
             [](const RequestMessage& request) {
               return Answers{
-                  {request.envelope.id, Diverged{"s", kIncarnation, Sequence{}, "no"}, ""}};
+                  {request.envelope.id, Diverged{"s", kReadIncarnation, Sequence{}, "no"}, ""}};
             },
             1, 0) == Pieces{"diverged"});
 }
@@ -165,11 +165,11 @@ TEST_CASE("AnswersThatCannotBeAreRefused") {
       {log.reply(), log.batches[1]},
       {log.reply(), of_another_log.batches[0]},
       {Batches{"s", another, log.next, false, log.next - 1, Sequence{1}}, log.batches[0]},
-      {Trimmed{"s", kIncarnation, Sequence{1}, Sequence{4}}, ""},
+      {Trimmed{"s", kReadIncarnation, Sequence{1}, Sequence{4}}, ""},
       {Trimmed{"s", another, Sequence{3}, Sequence{4}}, ""},
-      {Corrupt{"s", kIncarnation, Sequence{2}, 1}, ""},
-      {Corrupt{"s", kIncarnation, Sequence{1}, 0}, ""},
-      {Corrupt{"s", kIncarnation, Sequence{1}, max}, ""},
+      {Corrupt{"s", kReadIncarnation, Sequence{2}, 1}, ""},
+      {Corrupt{"s", kReadIncarnation, Sequence{1}, 0}, ""},
+      {Corrupt{"s", kReadIncarnation, Sequence{1}, max}, ""},
       {StatusReport{"{}"}, ""},
   };
   for (std::size_t i = 0; i < answers.size(); ++i) {

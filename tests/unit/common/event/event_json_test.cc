@@ -39,7 +39,7 @@ Event parsed(std::string_view line) {
   return *event;
 }
 
-std::string refusal(std::string_view line) {
+std::string refusal_of_line(std::string_view line) {
   INFO(line);
   const auto event = event_from_json(line);
   REQUIRE_FALSE(event.has_value());
@@ -126,7 +126,7 @@ TEST_CASE("DataThatOnlyLooksLikeAWrapperStaysData") {
 }
 
 TEST_CASE("DataAndDataBase64TogetherAreRefused") {
-  CHECK(refusal(R"({"type":"a.b","data":1,"data_base64":"Zg=="})").find("both") !=
+  CHECK(refusal_of_line(R"({"type":"a.b","data":1,"data_base64":"Zg=="})").find("both") !=
         std::string::npos);
 }
 
@@ -162,7 +162,7 @@ TEST_CASE("WhatIsNoEventIsRefusedByName") {
       {"{\"type\":\"a\xff\"}", "not UTF-8 at byte 11"},
   }));
   INFO(part);
-  CHECK(refusal(line).find(part) != std::string::npos);
+  CHECK(refusal_of_line(line).find(part) != std::string::npos);
 }
 
 TEST_CASE("IntegerAttributesAreExact") {

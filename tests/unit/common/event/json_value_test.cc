@@ -26,7 +26,7 @@ std::string printed(const std::string& bytes) {
   return text;
 }
 
-std::string refusal(std::string_view text) {
+std::string refusal_of_value(std::string_view text) {
   const auto json = parse_json(text);
   REQUIRE_FALSE(json.has_value());
   CHECK(json.error().code == ErrorCode::kBadInput);
@@ -105,18 +105,20 @@ TEST_CASE("IntegersAreExactToTheLimitsOf64Bits") {
 TEST_CASE("IntegersBeyond64BitsAreRefusedNotRounded") {
   const auto value = GENERATE(as<std::string>{}, "18446744073709551616", "-9223372036854775809",
                               "99999999999999999999999999999999999999999999");
-  CHECK(refusal(value).find(value.substr(0, 40)) != std::string::npos);
-  CHECK(refusal(value).find("64 bits") != std::string::npos);
-  CHECK(refusal(R"({"a": [1, )" + value + "]}").find("64 bits") != std::string::npos);
+  CHECK(refusal_of_value(value).find(value.substr(0, 40)) != std::string::npos);
+  CHECK(refusal_of_value(value).find("64 bits") != std::string::npos);
+  CHECK(refusal_of_value(R"({"a": [1, )" + value + "]}").find("64 bits") != std::string::npos);
   CHECK(parse_json('"' + value + '"').has_value());
 }
 
-TEST_CASE("ALongIntegerIsQuotedInPart") { CHECK(refusal(std::string(100'000, '9')).size() < 256); }
+TEST_CASE("ALongIntegerIsQuotedInPart") {
+  CHECK(refusal_of_value(std::string(100'000, '9')).size() < 256);
+}
 
 TEST_CASE("ANumberBeyondDoublesIsRefused") {
   // Regression: the parser reports these with an exception of its own, which nobody caught.
   const auto text = GENERATE(as<std::string>{}, "1e999", "-1e999", "[1.5e400]", "1E+309");
-  CHECK_FALSE(refusal(text).empty());
+  CHECK_FALSE(refusal_of_value(text).empty());
   CHECK(parse_json("1e308").has_value());
   CHECK(parse_json("1e-999").has_value());
 }
@@ -127,14 +129,14 @@ TEST_CASE("WhatIsNoJsonIsRefusedWithItsPlace") {
                "01", "1.", "+1", "--1", "1 2", "\"", "\"\\", "\"\\x\"", "\"\n\"", "[1}", "NaN",
                "Infinity", "\"\\ud800\"", "// x\n1", "\xef\xbb");
   INFO(text);
-  CHECK(refusal(text).starts_with("not JSON at byte "));
+  CHECK(refusal_of_value(text).starts_with("not JSON at byte "));
 }
 
 TEST_CASE("TextThatIsNotUtf8IsRefusedInJson") {
   const auto text = GENERATE("\"\xff\""s, "\"\xc3\""s, "\"\xc0\x80\""s, "\"\xed\xa0\x80\""s,
                              "{\"\x80\": 1}"s, "\"\xf5\x80\x80\x80\""s, "\"\xc3"s);
-  CHECK(refusal(text).starts_with("not UTF-8 at byte "));
-  CHECK(refusal("{\"a\": \"m\xfcller\"}") == "not UTF-8 at byte 9");
+  CHECK(refusal_of_value(text).starts_with("not UTF-8 at byte "));
+  CHECK(refusal_of_value("{\"a\": \"m\xfcller\"}") == "not UTF-8 at byte 9");
 }
 
 TEST_CASE("TextThatIsNotUtf8InMsgpackIsPrintedWithAMark") {
@@ -144,8 +146,8 @@ TEST_CASE("TextThatIsNotUtf8InMsgpackIsPrintedWithAMark") {
 }
 
 TEST_CASE("AKeyThatStandsTwiceInJsonIsRefused") {
-  CHECK(refusal(R"({"a": 1, "b": 2, "a": 3})") == "a key stands twice in one object");
-  CHECK(refusal(R"([{"x": {"y": 1, "y": 1}}])") == "a key stands twice in one object");
+  CHECK(refusal_of_value(R"({"a": 1, "b": 2, "a": 3})") == "a key stands twice in one object");
+  CHECK(refusal_of_value(R"([{"x": {"y": 1, "y": 1}}])") == "a key stands twice in one object");
   CHECK(parse_json(R"({"a": {"a": 1}, "b": {"a": 2}})").has_value());
 }
 
@@ -180,10 +182,10 @@ TEST_CASE("WhatPrintsFromTheDeepestDataReadsBack") {
 
 TEST_CASE("DeepJsonIsRefusedWithoutMemory") {
   const std::size_t before = test::peak_memory_bytes();
-  CHECK(refusal(std::string(1'000'000, '[')).find("levels") != std::string::npos);
+  CHECK(refusal_of_value(std::string(1'000'000, '[')).find("levels") != std::string::npos);
   std::string objects;
   for (int i = 0; i < 100'000; ++i) objects += "{\"a\":";
-  CHECK(refusal(objects).find("levels") != std::string::npos);
+  CHECK(refusal_of_value(objects).find("levels") != std::string::npos);
   CHECK(test::peak_memory_bytes() - before < (64 << 20));
   CHECK(parse_json("\"" + std::string(1000, '[') + "\"").has_value());
 }

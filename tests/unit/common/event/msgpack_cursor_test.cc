@@ -16,7 +16,7 @@ namespace {
 using namespace std::string_literals;
 
 template <class T>
-std::string packed(const T& value) {
+std::string packed_value(const T& value) {
   std::ostringstream out;
   msgpack::pack(out, value);
   return out.str();
@@ -28,15 +28,16 @@ TEST_CASE("IntegersOfEveryWidthAreReadExactly") {
       const auto up =
           static_cast<std::int64_t>((std::uint64_t{1} << power) + static_cast<std::uint64_t>(near));
       for (const std::int64_t value : {up, up == INT64_MIN ? up : -up}) {
-        const std::string bytes = packed(value);
+        const std::string bytes = packed_value(value);
         MsgpackCursor cursor(bytes);
         CHECK(cursor.integer() == value);
         CHECK(cursor.at_end());
       }
     }
   }
-  rc::prop("any int64",
-           [](std::int64_t value) { RC_ASSERT(MsgpackCursor(packed(value)).integer() == value); });
+  rc::prop("any int64", [](std::int64_t value) {
+    RC_ASSERT(MsgpackCursor(packed_value(value)).integer() == value);
+  });
 }
 
 TEST_CASE("AnIntegerInAWiderFormThanItNeedsIsTheSame") {
@@ -53,7 +54,7 @@ TEST_CASE("AnIntegerInAWiderFormThanItNeedsIsTheSame") {
 
 TEST_CASE("AnIntegerThatInt64DoesNotHoldIsNone") {
   for (const std::uint64_t value : {std::uint64_t{1} << 63, UINT64_MAX}) {
-    const std::string bytes = packed(value);
+    const std::string bytes = packed_value(value);
     MsgpackCursor cursor(bytes);
     CHECK_FALSE(cursor.integer().has_value());
     CHECK(cursor.offset() == 0);
@@ -64,7 +65,7 @@ TEST_CASE("AnIntegerThatInt64DoesNotHoldIsNone") {
 TEST_CASE("TextOfEveryWidthIsReadInPlace") {
   for (const std::size_t size : {0, 1, 31, 32, 255, 256, 65535, 65536}) {
     const std::string text(size, 't');
-    const std::string bytes = packed(text) + "\xc0";
+    const std::string bytes = packed_value(text) + "\xc0";
     MsgpackCursor cursor(bytes);
     const auto read = cursor.text();
     REQUIRE(read.has_value());
@@ -81,7 +82,7 @@ TEST_CASE("TextOfEveryWidthIsReadInPlace") {
 
 TEST_CASE("HeadersOfEveryWidthAreRead") {
   for (const std::size_t count : {0, 1, 15, 16, 255, 256, 65535, 65536}) {
-    const std::string array = packed(std::vector<int>(count, 1));
+    const std::string array = packed_value(std::vector<int>(count, 1));
     MsgpackCursor elements(array);
     CHECK(elements.array() == count);
     for (std::size_t i = 0; i < count; ++i) REQUIRE(elements.integer() == 1);
@@ -89,7 +90,7 @@ TEST_CASE("HeadersOfEveryWidthAreRead") {
 
     std::map<std::uint32_t, bool> entries;
     for (std::uint32_t i = 0; i < count; ++i) entries[i] = i % 2 == 0;
-    const std::string map = packed(entries);
+    const std::string map = packed_value(entries);
     MsgpackCursor pairs(map);
     CHECK(pairs.map() == count);
     for (std::uint32_t i = 0; i < count; ++i) {
@@ -146,8 +147,8 @@ TEST_CASE("NothingIsReadPastTheEnd") {
 
 TEST_CASE("AnyValueIsPassedOverWhole") {
   const std::string first =
-      packed(std::map<std::string, std::vector<double>>{{"a", {1, 2}}, {"b", {}}});
-  const std::string bytes = first + packed("next"s);
+      packed_value(std::map<std::string, std::vector<double>>{{"a", {1, 2}}, {"b", {}}});
+  const std::string bytes = first + packed_value("next"s);
   MsgpackCursor cursor(bytes);
   CHECK(cursor.any() == first);
   CHECK(cursor.text() == "next");

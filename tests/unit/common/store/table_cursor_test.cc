@@ -12,13 +12,13 @@ namespace {
 
 constexpr Table kOnly{0};
 
-std::unique_ptr<Store> open_store(const std::string& dir) {
+std::unique_ptr<Store> open_keyed_store(const std::string& dir) {
   return std::move(Store::open(dir, {"only"}).value());
 }
 
 TEST_CASE("ACursorFindsWhatASearchFromTheStartFinds") {
   const test::TempDir dir;
-  const auto store = open_store(dir / "view");
+  const auto store = open_keyed_store(dir / "view");
   std::mt19937 random(7);
   const auto key = [&] {
     return std::string(1 + random() % 3, static_cast<char>('a' + random() % 3)) +
@@ -58,7 +58,7 @@ TEST_CASE("ACursorFindsWhatASearchFromTheStartFinds") {
 
 TEST_CASE("ACursorOfAnEmptyTableFindsNothing") {
   const test::TempDir dir;
-  const auto store = open_store(dir / "view");
+  const auto store = open_keyed_store(dir / "view");
   const ReadTransaction read = store->read();
   TableCursor cursor(read, kOnly);
   CHECK_FALSE(cursor.seek(""));

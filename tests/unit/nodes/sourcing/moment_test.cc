@@ -10,7 +10,7 @@ namespace {
 
 using test::json;
 
-constexpr int kZones = 3;
+constexpr int kZoneCount = 3;
 
 /// A store of its own, whose events are committed in groups.
 class Committed {
@@ -58,7 +58,7 @@ class Committed {
           {"working_days", test::kEveryDay},
           {"box", {{"length_mm", 9}, {"width_mm", 9}, {"height_mm", 9}, {"weight_g", 9}}},
           {"refuses", json::array()}}}};
-    for (int zone = 0; zone < kZones; ++zone) {
+    for (int zone = 0; zone < kZoneCount; ++zone) {
       events.push_back({"carriers",
                         "lane.upserted",
                         {{"carrier", "post"},
@@ -77,7 +77,7 @@ class Committed {
             {"fulfilment",
              "fc.upserted",
              {{"fc", "fc"},
-              {"zone", "zone-" + std::to_string(number % kZones)},
+              {"zone", "zone-" + std::to_string(number % kZoneCount)},
               {"time_zone", "UTC"},
               {"cutoff", "12:00"},
               {"handling_days", 0},
@@ -105,7 +105,7 @@ int days_until(EddCalculator& calculator, const ReadTransaction& view) {
 int expected_days(const ReadTransaction& view) {
   int days = 0;
   const auto entry = [&](std::string_view, std::int64_t on_hand) {
-    days = static_cast<int>(on_hand % kZones) + 1 + (on_hand % 2 == 0 ? 1 : 0);
+    days = static_cast<int>(on_hand % kZoneCount) + 1 + (on_hand % 2 == 0 ? 1 : 0);
   };
   ViewReader(view).stock("sku", std::ref(entry));
   return days;

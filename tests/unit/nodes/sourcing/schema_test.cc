@@ -20,7 +20,7 @@ const json kFcDate = {{"fc", "f"}, {"date", "2026-02-28"}};
 const json kCarrierDate = {{"carrier", "c"}, {"date", "2024-02-29"}};
 const json kLane = {{"carrier", "c"}, {"from_zone", "a"}, {"to_zone", "b"}};
 
-json with(json data, const std::string& field, const json& value) {
+json changed(json data, const std::string& field, const json& value) {
   data[json::json_pointer(field[0] == '/' ? field : "/" + field)] = value;
   return data;
 }
@@ -63,14 +63,14 @@ const std::vector<Sound> kSound = {
     kFc,
     {"fulfilment", "fc.closed", kFcDate},
     {"fulfilment", "fc.opened", kFcDate},
-    {"fulfilment", "fc.capacity_set", with(kFcDate, "orders", 0)},
-    {"fulfilment", "fc.capacity_used", with(kFcDate, "orders", -1)},
+    {"fulfilment", "fc.capacity_set", changed(kFcDate, "orders", 0)},
+    {"fulfilment", "fc.capacity_used", changed(kFcDate, "orders", -1)},
     kCarrier,
     {"carriers", "carrier.closed", kCarrierDate},
     {"carriers", "carrier.opened", kCarrierDate},
-    {"carriers", "carrier.capacity_set", with(with(kCarrierDate, "fc", "f"), "boxes", 3)},
-    {"carriers", "carrier.capacity_used", with(with(kCarrierDate, "fc", "f"), "boxes", -3)},
-    {"carriers", "lane.upserted", with(kLane, "transit_days", 0)},
+    {"carriers", "carrier.capacity_set", changed(changed(kCarrierDate, "fc", "f"), "boxes", 3)},
+    {"carriers", "carrier.capacity_used", changed(changed(kCarrierDate, "fc", "f"), "boxes", -3)},
+    {"carriers", "lane.upserted", changed(kLane, "transit_days", 0)},
     {"carriers", "lane.retired", kLane},
 };
 
@@ -92,8 +92,8 @@ TEST_CASE("SoundEventsOfEveryTypePass") {
 TEST_CASE("FieldsBeyondTheSchemaArePassedOver") {
   for (const Sound& event : kSound) {
     INFO(event.type);
-    CHECK(refusal(event.stream, event.type, test::to_bytes(with(event.data, "extra", {1, {2}}))) ==
-          "");
+    CHECK(refusal(event.stream, event.type,
+                  test::to_bytes(changed(event.data, "extra", {1, {2}}))) == "");
   }
   CHECK(refusal("catalog", "item.retired", "\x82\x01\x02\xa3sku\xa1s"s) ==
         "");  // a key that is a number
@@ -107,9 +107,9 @@ TEST_CASE("OptionalFieldsMayBeAbsentOrNil") {
     return refusal("carriers", "carrier.upserted", test::to_bytes(data));
   };
   CHECK(fc(without(kFc.data, "carriers")) == "");
-  CHECK(fc(with(kFc.data, "carriers", nullptr)) == "");
+  CHECK(fc(changed(kFc.data, "carriers", nullptr)) == "");
   CHECK(carrier(without(kCarrier.data, "cutoff")) == "");
-  CHECK(carrier(with(kCarrier.data, "cutoff", nullptr)) == "");
+  CHECK(carrier(changed(kCarrier.data, "cutoff", nullptr)) == "");
 }
 
 TEST_CASE("EveryOtherFieldIsNeededAndTheMessageNamesIt") {
@@ -185,7 +185,7 @@ TEST_CASE("ValuesOutOfRangeAreRefusedAndTheMessageNamesTheField") {
       INFO(entry.event->type << " " << entry.field << " = " << value);
       const std::string message =
           refusal(entry.event->stream, entry.event->type,
-                  test::to_bytes(with(entry.event->data, entry.field, value)));
+                  test::to_bytes(changed(entry.event->data, entry.field, value)));
       CHECK(message.find(std::string(entry.event->type) + ": " + name) == 0);
       CHECK(message.find(entry.rule) != std::string::npos);
     }
@@ -263,7 +263,7 @@ TEST_CASE("EverySingleByteChangedNeverCrashesAndNeverSlipsAnOutOfRangeNumberIn")
 TEST_CASE("ARefusedEventLeavesTheViewAsItWas") {
   test::World world;
   CHECK(world.apply("catalog", "item.upserted", kItem.data) == "");
-  CHECK(world.apply("catalog", "item.upserted", with(kItem.data, "weight_g", -1)) != "");
+  CHECK(world.apply("catalog", "item.upserted", changed(kItem.data, "weight_g", -1)) != "");
   const auto item = ViewReader(world.transaction()).item("s");
   REQUIRE(item.has_value());
   CHECK(item->weight_g == 100000000);
