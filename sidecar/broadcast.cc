@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/limits.h"
+#include "common/base/planted.h"
 
 namespace forebay {
 namespace {
@@ -55,7 +56,8 @@ std::vector<std::pair<StreamIndex, Beacon>> BeaconSchedule::take_due(MonoTime no
     if (stream.due > now) continue;
     const bool moving = stream.has_moved && now - stream.moved < kMovedLately;
     const milliseconds interval = moving ? limits::kBeaconInterval : limits::kBeaconIdleInterval;
-    due.emplace_back(StreamIndex{i}, beacon(i, now, interval));
+    if (!planted::has(planted::Bug::kNoBeacon))
+      due.emplace_back(StreamIndex{i}, beacon(i, now, interval));
     stream.due = now + interval;
     // From the second round on the streams' beacons are spread over the interval.
     if (first_round_)
@@ -75,6 +77,10 @@ Beacon BeaconSchedule::beacon(std::size_t index, MonoTime now, milliseconds inte
   beacon.commit_time = stream.commit_time;
   beacon.head_checksum = stream.head_checksum;
   beacon.next_due = interval + kSlack;
+  if (planted::has(planted::Bug::kBeaconAheadOfBroadcast)) {
+    beacon.head = beacon.head + 1;
+    beacon.head_checksum = 0;
+  }
   if (index < liveness_.size()) {
     for (const auto& [id, heard] : liveness_[index]) {
       beacon.producers.push_back({id, duration_cast<milliseconds>(now - heard)});

@@ -4,6 +4,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/limits.h"
+#include "common/base/planted.h"
 
 namespace forebay {
 namespace {
@@ -115,7 +116,7 @@ void Ingest::on_batch(Message frame) {
            "this producer and epoch are not known: register again");
     return;
   }
-  if (origin.epoch < producer->epoch) {
+  if (origin.epoch < producer->epoch && !planted::has(planted::Bug::kEpochNotFenced)) {
     refuse(header, producer, ErrorCode::kFenced,
            "another instance of this producer has taken over");
     return;
@@ -131,11 +132,15 @@ void Ingest::take(ProducerId id, Producer& producer, StreamIndex stream, const B
     refuse(header, &producer, ErrorCode::kBadSequence,
            "producer sequence " + std::to_string(origin.last.value) +
                " was committed before this epoch, up to " + std::to_string(producer.start.value));
+  } else if (origin.last <= producer.committed && planted::has(planted::Bug::kForgetsWhatItTook)) {
+    work_.emplace_back(BatchWork{stream, origin, std::move(frame)});
   } else if (origin.last <= producer.committed) {
     ++counters_.duplicates;
     acknowledge(id, producer, {});
   } else if (origin.last <= producer.ingested) {
     ++counters_.duplicates;  // its acknowledgement comes with its commit
+    if (planted::has(planted::Bug::kAcknowledgesUncommittedDuplicate))
+      send(producer, Acknowledged{origin.incarnation, id, origin.epoch, origin.last, {}, {}});
   } else if (origin.previous == producer.ingested && holds_.refusing(stream)) {
     producer.resend_asked = true;  // what follows on this one is no reason to ask
     count_refused(to_string(ErrorCode::kFull));
@@ -148,6 +153,8 @@ void Ingest::take(ProducerId id, Producer& producer, StreamIndex stream, const B
     ++counters_.batches;
     counters_.events += header.count;
     work_.emplace_back(BatchWork{stream, origin, std::move(frame)});
+    if (planted::has(planted::Bug::kAcknowledgesBeforeCommit))
+      send(producer, Acknowledged{origin.incarnation, id, origin.epoch, origin.last, {}, {}});
   } else if (origin.previous > producer.ingested) {
     if (producer.resend_asked) return;
     producer.resend_asked = true;
@@ -217,6 +224,13 @@ void Ingest::on_register(const Peer& peer, const Register& request) {
   producer.resend_asked = false;
   producer.route = peer.route;
   producer.heard = clock_.mono();
+  if (planted::has(planted::Bug::kRegistersOutsideQueue)) {
+    outgoing_.push_back(
+        {peer,
+         Registered{request.stream, streams_[index.value].incarnation, id, producer.epoch,
+                    producer.start, producer.committed, producer.sequence},
+         {}});
+  }
   work_.emplace_back(RegisterWork{peer, index, id, producer.epoch, producer.instance, producer.name,
                                   producer.fingerprint});
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "common/base/limits.h"
+#include "common/base/planted.h"
 
 namespace forebay {
 namespace {
@@ -118,7 +119,8 @@ Result<std::size_t> Trimmer::trim(Log::Transaction& transaction, StreamIndex str
   const auto trimmed = transaction.trim(stream, batches_max, [&](const BatchHeader& header) {
     // What this transaction put is seen by others before it goes.
     if (header.next() > log_.stream(stream).next) return false;
-    const bool unread = laggard && header.last() > laggard->cursor;
+    const bool unread =
+        laggard && header.last() > laggard->cursor && !planted::has(planted::Bug::kTrimsPastCursor);
     if (!unread) {
       const bool too_old = by_age && policy.age && header.place.commit_time < now - *policy.age;
       return too_old || too_many();

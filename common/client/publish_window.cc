@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "common/base/planted.h"
 #include "common/event/event_codec.h"
 
 namespace forebay {
@@ -253,6 +254,9 @@ void PublishWindow::on(const Registered& reply, MonoTime now) {
     return fail_with(ErrorCode::kBadSequence,
                      "events were numbered up to a position that is committed already: wait "
                      "for the registration and resume after its position");
+  }
+  if (planted::has(planted::Bug::kWindowNotResent) && !first_time) {
+    for (; unsent_ > 0; --unsent_) entries_.pop_front();
   }
   rewind(reply.position, now);
   transition(State::kActive, "registered");

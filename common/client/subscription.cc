@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "common/base/limits.h"
+#include "common/base/planted.h"
 
 namespace forebay {
 
@@ -45,6 +46,10 @@ Subscription::Subscription(std::string stream, std::string consumer, std::option
       cursor_(cursor.value_or(Cursor{})),
       registered_(consumer_.empty()) {
   FOREBAY_INVARIANT(has_cursor_ || !consumer_.empty());
+}
+
+bool Subscription::is_other(const Incarnation& incarnation) const {
+  return incarnation != cursor_.incarnation && !planted::has(planted::Bug::kIncarnationIgnored);
 }
 
 void Subscription::begin_diverged() { state_ = State::kDiverged; }
@@ -156,7 +161,7 @@ void Subscription::buffer(std::shared_ptr<const Message> owner, const BatchHeade
 void Subscription::on_batch(std::shared_ptr<const Message> owner, const BatchView& batch,
                             bool live) {
   const BatchHeader& header = batch.header();
-  if (header.origin.incarnation != cursor_.incarnation) {
+  if (is_other(header.origin.incarnation)) {
     hear_log(header.origin.incarnation, header.last());  // a batch may come before any beacon
     return diverge("a batch of incarnation " + header.origin.incarnation.hex());
   }
@@ -230,7 +235,7 @@ void Subscription::on_beacon(const Beacon& beacon, MonoTime now) {
   last_beacon_at_ = now;
   last_beacon_ = beacon;
   if (!has_cursor_ || state_ == State::kDiverged) return;
-  if (beacon.incarnation != cursor_.incarnation) {
+  if (is_other(beacon.incarnation)) {
     return diverge("the log's incarnation is " + beacon.incarnation.hex() + ", this cursor's " +
                    cursor_.incarnation.hex());
   }
@@ -354,7 +359,7 @@ void Subscription::on(const Subscribed& reply, MonoTime now) {
     cursor_ = Cursor{reply.incarnation, reply.start, 0};
     uncommitted_start_ = true;
     deliveries_.push_back(Started{cursor_});
-  } else if (reply.incarnation != cursor_.incarnation) {
+  } else if (is_other(reply.incarnation)) {
     return diverge("the log's incarnation is " + reply.incarnation.hex() + ", this cursor's " +
                    cursor_.incarnation.hex());
   }
@@ -362,13 +367,15 @@ void Subscription::on(const Subscribed& reply, MonoTime now) {
 }
 
 void Subscription::on(const Batches& reply, std::shared_ptr<const Message> batches, MonoTime now) {
-  if (reply.incarnation != cursor_.incarnation) {
+  if (is_other(reply.incarnation)) {
     hear_log(reply.incarnation, reply.head);
     return diverge("a fetch from incarnation " + reply.incarnation.hex());
   }
   const Sequence before = cursor_.sequence;
   take_fetched(batches);
   if (state_ == State::kDiverged) return;
+  if (planted::has(planted::Bug::kFetchTakenForComplete))
+    cursor_ = {cursor_.incarnation, std::max(reply.head, cursor_.sequence), 0};
   hear_head(std::max(reply.head, cursor_.sequence), now);
   // Taken as complete only if it is: what it says it holds must have been in it.
   const bool complete = reply.next <= cursor_.sequence + 1;
@@ -425,7 +432,7 @@ void Subscription::fetch_on(Sequence before, MonoTime now) {
 }
 
 void Subscription::on(const Trimmed& reply, MonoTime now) {
-  if (reply.incarnation != cursor_.incarnation) {
+  if (is_other(reply.incarnation)) {
     hear_log(reply.incarnation, reply.head);
     return diverge("a fetch from incarnation " + reply.incarnation.hex());
   }
@@ -436,7 +443,7 @@ void Subscription::on(const Trimmed& reply, MonoTime now) {
 }
 
 void Subscription::on(const Corrupt& reply, MonoTime now) {
-  if (reply.incarnation != cursor_.incarnation) {
+  if (is_other(reply.incarnation)) {
     hear_log(reply.incarnation, reply.first - 1);
     return diverge("a fetch from incarnation " + reply.incarnation.hex());
   }

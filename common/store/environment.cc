@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "common/base/limits.h"
+#include "common/base/planted.h"
 
 namespace forebay {
 namespace {
@@ -70,7 +71,9 @@ Result<Environment> open_environment(const std::string& dir, std::size_t map_byt
   code = mdb_env_set_mapsize(raw, map_bytes);
   if (code == 0) code = mdb_env_set_maxdbs(raw, databases_max);
   if (code == 0) code = mdb_env_set_maxreaders(raw, limits::kStoreReadersMax);
-  if (code == 0) code = mdb_env_open(raw, dir.c_str(), MDB_NOTLS, 0600);
+  const unsigned flags =
+      planted::has(planted::Bug::kMetaPageNotSynced) ? MDB_NOTLS | MDB_NOMETASYNC : MDB_NOTLS;
+  if (code == 0) code = mdb_env_open(raw, dir.c_str(), flags, 0600);
   if (code != 0) return fail_lmdb("cannot open the environment in " + dir, code);
   if (auto set = close_on_exec(dir); !set) return fail(set.error());
   int dead_readers = 0;
@@ -78,6 +81,7 @@ Result<Environment> open_environment(const std::string& dir, std::size_t map_byt
   if (code != 0) return fail_lmdb("cannot check the readers of " + dir, code);
   // LMDB syncs neither a new file's first pages nor any folder. Done at each opening, since the one
   // that created the file may have been killed before it came here.
+  if (planted::has(planted::Bug::kNoFreshCommitAfterOpening)) return env;
   const std::string parent = (std::filesystem::absolute(dir) / "..").string();
   for (const std::string& path : {dir + "/data.mdb", dir, parent}) {
     if (auto synced = sync_path(path); !synced) return fail(synced.error());

@@ -8,6 +8,7 @@
 
 #include "common/base/ids.h"
 #include "common/base/limits.h"
+#include "common/base/planted.h"
 
 #ifdef __SANITIZE_THREAD__
 #include <sanitizer/tsan_interface.h>
@@ -216,6 +217,7 @@ void Socket::limit_received(int messages_max) { set_option<int>(raw_, ZMQ_RCVHWM
 void Socket::serve_encrypted(const KeyPair& own, const Gatekeeper& /*at its post*/) {
   set_option<int>(raw_, ZMQ_CURVE_SERVER, 1);
   set_text(raw_, ZMQ_CURVE_SECRETKEY, own.secret_key);
+  if (planted::has(planted::Bug::kZapNotEnforced)) return;
   set_text(raw_, ZMQ_ZAP_DOMAIN, "forebay");
   set_option<int>(raw_, kZapEnforceDomain, 1);
 }

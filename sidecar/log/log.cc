@@ -6,6 +6,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/limits.h"
+#include "common/base/planted.h"
 #include "common/event/batch_layout.h"
 #include "sidecar/log/entries.h"
 #include "sidecar/log/layout.h"
@@ -121,6 +122,8 @@ Result<void> Log::prepare() {
     Cursor cursor(txn, batches);
     code = cursor.get(key, value, MDB_LAST);
     if (code != 0 && code != MDB_NOTFOUND) return fail_lmdb("cannot read stream " + name, code);
+    if (planted::has(planted::Bug::kNextFromTrimmedLog) && code == MDB_NOTFOUND)
+      records_.back().oldest = records_.back().next = Sequence{1};
     const bool sound = [&] {
       if (code == MDB_NOTFOUND) return record.oldest == record.next;
       const auto last = BatchView::parse(to_view(value));
@@ -146,7 +149,8 @@ Result<void> Log::prepare() {
   }
 
   boot_ = BootId::random();
-  code = put(txn, main_, kBootKey, boot_.view());
+  if (!planted::has(planted::Bug::kNoFreshCommitAfterOpening))
+    code = put(txn, main_, kBootKey, boot_.view());
   if (code != 0) return fail_lmdb("cannot put the boot id", code);
   MDB_txn* committing = std::exchange(txn, nullptr);
   code = mdb_txn_commit(committing);
