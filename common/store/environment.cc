@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <lmdb.h>
+#include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -56,6 +57,12 @@ Result<void> close_on_exec(const std::string& dir) {
 }  // namespace
 
 void CloseEnvironment::operator()(MDB_env* env) const { mdb_env_close(env); }
+
+void end_if_environment_is_dead(const std::string& what, int code) {
+  if (code != MDB_PANIC) return;
+  spdlog::critical("{}: {}; the process has to end, reopen and verify", what, mdb_strerror(code));
+  std::_Exit(1);
+}
 
 tl::unexpected<Error> fail_lmdb(std::string what, int code) {
   return fail(ErrorCode::kIo, std::move(what) + ": " + mdb_strerror(code));

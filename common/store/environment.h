@@ -24,6 +24,11 @@ using Environment = std::unique_ptr<MDB_env, CloseEnvironment>;
 [[nodiscard]] Result<Environment> open_environment(const std::string& dir, std::size_t map_bytes,
                                                    unsigned databases_max);
 
+/// Once a write of LMDB's first pages has failed, nothing can be begun in the environment any more,
+/// by no thread: if `code` says so, this says it too, naming `what`, and ends the process with exit
+/// code 1, as the thread that wrote is about to do in order. Other codes are left to the caller.
+void end_if_environment_is_dead(const std::string& what, int code);
+
 /// kIo with LMDB's text for `code`.
 [[nodiscard]] tl::unexpected<Error> fail_lmdb(std::string what, int code);
 

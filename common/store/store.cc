@@ -113,9 +113,10 @@ Store::~Store() = default;
 
 ReadTransaction Store::read() const {
   MDB_txn* txn = nullptr;
-  // Fails only for more readers than kStoreReadersMax, for want of memory, or once the environment
-  // is dead.
-  FOREBAY_INVARIANT(mdb_txn_begin(env_.get(), nullptr, MDB_RDONLY, &txn) == 0);
+  const int code = mdb_txn_begin(env_.get(), nullptr, MDB_RDONLY, &txn);
+  end_if_environment_is_dead("store " + dir_ + ": cannot begin to read", code);
+  // Else fails only for more readers than kStoreReadersMax, or for want of memory.
+  FOREBAY_INVARIANT(code == 0);
   return ReadTransaction(*this, txn);
 }
 

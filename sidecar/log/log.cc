@@ -209,6 +209,7 @@ Log::Snapshot Log::snapshot() const { return Snapshot(*this); }
 Log::Transaction::Transaction(Log& log)
     : log_(&log), txn_(nullptr), records_(log.records_), changed_(log.records_.size(), false) {
   const int code = mdb_txn_begin(log.env_.get(), nullptr, 0, &txn_);
+  end_if_environment_is_dead("log " + log.options_.dir + ": cannot begin to write", code);
   FOREBAY_INVARIANT(code == 0);
 }
 
@@ -351,6 +352,7 @@ Result<void> Log::Transaction::commit() {
 
 Log::Snapshot::Snapshot(const Log& log) : log_(&log), txn_(nullptr) {
   const int code = mdb_txn_begin(log.env_.get(), nullptr, MDB_RDONLY, &txn_);
+  end_if_environment_is_dead("log " + log.options_.dir + ": cannot begin to read", code);
   FOREBAY_INVARIANT(code == 0);
 }
 Log::Snapshot::Snapshot(Snapshot&& other) noexcept

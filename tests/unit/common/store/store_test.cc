@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "tests/support/dead_environment.h"
 #include "tests/support/temp_dir.h"
 
 namespace forebay {
@@ -196,6 +197,18 @@ TEST_CASE("AKeyOutOfBoundsIsRefusedAndTheStoreGoesOn") {
   CHECK(write.erase(kFirst, "never there").has_value());
   CHECK(write.commit().has_value());
   CHECK_FALSE(store->failed());
+}
+
+TEST_CASE("ReadingOnceTheEnvironmentIsDeadEndsTheProcessInOrder") {
+  const test::TempDir dir;
+  const std::string path = dir / "view";
+  CHECK(test::exit_code_of([&] {
+          const auto store = open_store(path);
+          test::break_first_pages(path);
+          WriteTransaction write = store->write();
+          if (!write.put(kFirst, "a", "1") || write.commit() || !store->failed()) std::_Exit(2);
+          static_cast<void>(store->read());
+        }) == 1);
 }
 
 TEST_CASE("AfterAFailedWriteEverythingIsRefused") {

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "common/base/limits.h"
+#include "tests/support/dead_environment.h"
 #include "tests/support/made_batches.h"
 #include "tests/support/temp_dir.h"
 
@@ -87,6 +88,26 @@ void damage(const TempDir& dir, const std::string& database, std::string key, st
 }
 std::string key_of(std::uint64_t sequence) {
   return {reinterpret_cast<const char*>(&sequence), sizeof sequence};
+}
+
+TEST_CASE("WhoeverBeginsOnceTheLogIsDeadEndsTheProcessInOrder") {
+  const TempDir dir;
+  for (const bool writes : {false, true}) {
+    CHECK(test::exit_code_of([&] {
+            const auto log = open_log(dir);
+            test::break_first_pages(dir / "log");
+            const BatchOrigin origin{log->stream(kFirst).incarnation, {7}, {1}, {0}, {1}};
+            std::string batch = make_batch(origin, 1, "it");
+            auto transaction = log->begin();
+            if (!transaction.append(kFirst, batch, batch.data(), at(1)) || transaction.commit())
+              std::_Exit(2);
+            if (writes) {
+              static_cast<void>(log->begin());
+            } else {
+              static_cast<void>(log->snapshot());
+            }
+          }) == 1);
+  }
 }
 
 TEST_CASE("BatchesAreDenseFromOneAndChainedByChecksum") {
