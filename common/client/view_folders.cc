@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <charconv>
 #include <filesystem>
-#include <fstream>
 #include <optional>
 
 #include "common/base/files.h"
@@ -23,6 +22,24 @@ std::optional<unsigned long> as_number(const std::string& name) {
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
   if (error != std::errc{} || end != name.data() + name.size()) return std::nullopt;
   return number;
+}
+
+/// The first line of a small file; nothing if there is no such file. That it cannot be read is not
+/// that it is not there.
+Result<std::optional<std::string>> read_line(const std::string& path) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0 && errno == ENOENT) return std::nullopt;
+  if (descriptor < 0) return fail_errno("cannot open " + path, errno);
+  std::string text(256, '\0');
+  ssize_t length = 0;
+  do {
+    length = ::read(descriptor, text.data(), text.size());
+  } while (length < 0 && errno == EINTR);
+  const int error = errno;
+  ::close(descriptor);
+  if (length < 0) return fail_errno("cannot read " + path, error);
+  text.resize(static_cast<std::size_t>(length));
+  return text.substr(0, text.find('\n'));
 }
 
 Result<void> write_synced(const std::string& path, const std::string& text) {
@@ -45,10 +62,16 @@ Result<ViewFolders> ViewFolders::open(const std::string& state_dir) {
   fs::create_directory(folders.views_, error);
   if (error) return fail(ErrorCode::kIo, "cannot make " + folders.views_ + ": " + error.message());
   fs::permissions(folders.views_, fs::perms::owner_all, error);
-  if (std::ifstream pointer(state_dir + "/current"); pointer)
-    std::getline(pointer, folders.current_);
-  if (folders.current_.empty()) {
+  auto pointer = read_line(state_dir + "/current");
+  if (!pointer) return fail(pointer.error());
+  if (!*pointer) {
     if (auto swapped = folders.swap("1"); !swapped) return fail(swapped.error());
+  } else if (as_number(**pointer)) {
+    folders.current_ = **pointer;
+  } else {
+    return fail(ErrorCode::kCorruption,
+                state_dir + "/current names no view: put the number of the folder in " +
+                    folders.views_ + " there that is the live one");
   }
   for (const fs::directory_entry& entry : fs::directory_iterator(folders.views_, error)) {
     const std::string name = entry.path().filename().string();

@@ -55,6 +55,36 @@ TEST_CASE("AnInterruptedBuildOrSwapLeavesTheOldView") {
   CHECK(folders.next_name() == "2");
 }
 
+TEST_CASE("APointerThatCannotBeReadOrNamesNoViewRemovesNothing") {
+  const test::TempDir dir;
+  {
+    auto folders = ViewFolders::open(dir.path().string()).value();
+    make_view(folders, "2", "live");
+    REQUIRE(folders.swap("2"));
+  }
+  const auto live = dir.path() / "views/2/data.mdb";
+  const auto is_refused = [&](ErrorCode code) {
+    const auto folders = ViewFolders::open(dir.path().string());
+    REQUIRE_FALSE(folders.has_value());
+    CHECK(folders.error().code == code);
+    CHECK(fs::exists(live));
+  };
+  const auto pointer = dir.path() / "current";
+  fs::remove(pointer);
+  fs::create_symlink(pointer, pointer);  // opening it fails, as on a disk with an error
+  is_refused(ErrorCode::kIo);
+  fs::remove(pointer);
+  fs::create_directory(pointer);  // reading it fails
+  is_refused(ErrorCode::kIo);
+  fs::remove(pointer);
+  for (const char* text : {"", "\n", "two\n"}) {
+    std::ofstream(pointer.string()) << text;
+    is_refused(ErrorCode::kCorruption);
+  }
+  std::ofstream(pointer.string()) << "2\n";
+  CHECK(ViewFolders::open(dir.path().string()).value().current() == "2");
+}
+
 TEST_CASE("AScratchViewGetsItsNameOnceItIsWhole") {
   const test::TempDir dir;
   const auto folders = ViewFolders::open(dir.path().string()).value();
