@@ -34,6 +34,35 @@ Result<void> make_folder(const std::string& dir) {
   return {};
 }
 
+/// LMDB makes a new file in its place; whoever is ended or finds the disk full in the midst of that
+/// leaves one that cannot be opened again. So it is made in a folder beside, and renamed when it is
+/// on disk: it is there and whole, or not there.
+Result<void> make_file(const std::string& dir, std::size_t map_bytes) {
+  namespace fs = std::filesystem;
+  const std::string file = dir + "/data.mdb", making = dir + "/making";
+  std::error_code error;
+  fs::remove_all(making, error);
+  if (error) return fail(ErrorCode::kIo, "cannot remove " + making + ": " + error.message());
+  const bool there = fs::exists(file, error);
+  if (error) return fail(ErrorCode::kIo, "cannot look for " + file + ": " + error.message());
+  if (there) return {};
+  if (auto made = make_folder(making); !made) return made;
+  MDB_env* raw = nullptr;
+  int code = mdb_env_create(&raw);
+  if (code != 0) return fail_lmdb("cannot create an environment", code);
+  Environment env(raw);
+  code = mdb_env_set_mapsize(raw, map_bytes);
+  if (code == 0) code = mdb_env_open(raw, making.c_str(), MDB_NOTLS | MDB_NOLOCK, 0600);
+  if (code != 0) return fail_lmdb("cannot make the environment in " + making, code);
+  env.reset();
+  if (auto synced = sync_path(making + "/data.mdb"); !synced) return synced;
+  fs::rename(making + "/data.mdb", file, error);
+  if (error) return fail(ErrorCode::kIo, "cannot rename to " + file + ": " + error.message());
+  fs::remove_all(making, error);
+  if (error) return fail(ErrorCode::kIo, "cannot remove " + making + ": " + error.message());
+  return {};
+}
+
 /// LMDB opens its data file, twice, without O_CLOEXEC: a child that outlived us would hold it.
 Result<void> close_on_exec(const std::string& dir) {
   namespace fs = std::filesystem;
@@ -71,6 +100,7 @@ tl::unexpected<Error> fail_lmdb(std::string what, int code) {
 Result<Environment> open_environment(const std::string& dir, std::size_t map_bytes,
                                      unsigned databases_max) {
   if (auto made = make_folder(dir); !made) return fail(made.error());
+  if (auto made = make_file(dir, map_bytes); !made) return fail(made.error());
   MDB_env* raw = nullptr;
   int code = mdb_env_create(&raw);
   if (code != 0) return fail_lmdb("cannot create an environment", code);
@@ -86,8 +116,8 @@ Result<Environment> open_environment(const std::string& dir, std::size_t map_byt
   int dead_readers = 0;
   code = mdb_reader_check(raw, &dead_readers);
   if (code != 0) return fail_lmdb("cannot check the readers of " + dir, code);
-  // LMDB syncs neither a new file's first pages nor any folder. Done at each opening, since the one
-  // that created the file may have been killed before it came here.
+  // LMDB syncs no folder. Done at each opening, since the one that created the file may have been
+  // killed before it came here.
   if (planted::has(planted::Bug::kNoFreshCommitAfterOpening)) return env;
   const std::string parent = (std::filesystem::absolute(dir) / "..").string();
   for (const std::string& path : {dir + "/data.mdb", dir, parent}) {

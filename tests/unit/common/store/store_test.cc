@@ -6,6 +6,7 @@
 
 #include <catch2/catch.hpp>
 #include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "tests/support/dead_environment.h"
@@ -197,6 +198,21 @@ TEST_CASE("AKeyOutOfBoundsIsRefusedAndTheStoreGoesOn") {
   CHECK(write.erase(kFirst, "never there").has_value());
   CHECK(write.commit().has_value());
   CHECK_FALSE(store->failed());
+}
+
+TEST_CASE("AFileWhoseMakingWasInterruptedIsMadeAnewAndOneThatIsThereIsKept") {
+  const test::TempDir dir;
+  const auto making = dir.path() / "view/making";
+  const auto interrupt = [&] {
+    std::filesystem::create_directories(making);
+    std::ofstream(making / "data.mdb") << std::string(4096, 'x');  // the first of two pages
+  };
+  interrupt();
+  put_one(*open_store(dir / "view"), kFirst, "a", "kept");
+  CHECK_FALSE(std::filesystem::exists(making));
+  interrupt();
+  CHECK(open_store(dir / "view")->read().get(kFirst, "a") == "kept");
+  CHECK_FALSE(std::filesystem::exists(making));
 }
 
 TEST_CASE("ReadingOnceTheEnvironmentIsDeadEndsTheProcessInOrder") {
