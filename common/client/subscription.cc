@@ -48,10 +48,6 @@ Subscription::Subscription(std::string stream, std::string consumer, std::option
   FOREBAY_INVARIANT(has_cursor_ || !consumer_.empty());
 }
 
-bool Subscription::is_other(const Incarnation& incarnation) const {
-  return incarnation != cursor_.incarnation && !planted::has(planted::Bug::kIncarnationIgnored);
-}
-
 void Subscription::begin_diverged() { state_ = State::kDiverged; }
 
 void Subscription::transition(State next, std::string_view why) {
@@ -63,7 +59,7 @@ void Subscription::transition(State next, std::string_view why) {
 }
 
 void Subscription::diverge(std::string reason) {
-  if (state_ == State::kDiverged) return;
+  if (state_ == State::kDiverged || planted::has(planted::Bug::kIncarnationIgnored)) return;
   transition(State::kDiverged, reason);
   live_buffer_.clear();
   live_buffer_bytes_ = 0;
@@ -161,7 +157,7 @@ void Subscription::buffer(std::shared_ptr<const Message> owner, const BatchHeade
 void Subscription::on_batch(std::shared_ptr<const Message> owner, const BatchView& batch,
                             bool live) {
   const BatchHeader& header = batch.header();
-  if (is_other(header.origin.incarnation)) {
+  if (header.origin.incarnation != cursor_.incarnation) {
     hear_log(header.origin.incarnation, header.last());  // a batch may come before any beacon
     return diverge("a batch of incarnation " + header.origin.incarnation.hex());
   }
@@ -235,7 +231,7 @@ void Subscription::on_beacon(const Beacon& beacon, MonoTime now) {
   last_beacon_at_ = now;
   last_beacon_ = beacon;
   if (!has_cursor_ || state_ == State::kDiverged) return;
-  if (is_other(beacon.incarnation)) {
+  if (beacon.incarnation != cursor_.incarnation) {
     return diverge("the log's incarnation is " + beacon.incarnation.hex() + ", this cursor's " +
                    cursor_.incarnation.hex());
   }
@@ -359,7 +355,7 @@ void Subscription::on(const Subscribed& reply, MonoTime now) {
     cursor_ = Cursor{reply.incarnation, reply.start, 0};
     uncommitted_start_ = true;
     deliveries_.push_back(Started{cursor_});
-  } else if (is_other(reply.incarnation)) {
+  } else if (reply.incarnation != cursor_.incarnation) {
     return diverge("the log's incarnation is " + reply.incarnation.hex() + ", this cursor's " +
                    cursor_.incarnation.hex());
   }
@@ -367,7 +363,7 @@ void Subscription::on(const Subscribed& reply, MonoTime now) {
 }
 
 void Subscription::on(const Batches& reply, std::shared_ptr<const Message> batches, MonoTime now) {
-  if (is_other(reply.incarnation)) {
+  if (reply.incarnation != cursor_.incarnation) {
     hear_log(reply.incarnation, reply.head);
     return diverge("a fetch from incarnation " + reply.incarnation.hex());
   }
@@ -432,7 +428,7 @@ void Subscription::fetch_on(Sequence before, MonoTime now) {
 }
 
 void Subscription::on(const Trimmed& reply, MonoTime now) {
-  if (is_other(reply.incarnation)) {
+  if (reply.incarnation != cursor_.incarnation) {
     hear_log(reply.incarnation, reply.head);
     return diverge("a fetch from incarnation " + reply.incarnation.hex());
   }
@@ -443,7 +439,7 @@ void Subscription::on(const Trimmed& reply, MonoTime now) {
 }
 
 void Subscription::on(const Corrupt& reply, MonoTime now) {
-  if (is_other(reply.incarnation)) {
+  if (reply.incarnation != cursor_.incarnation) {
     hear_log(reply.incarnation, reply.first - 1);
     return diverge("a fetch from incarnation " + reply.incarnation.hex());
   }

@@ -117,7 +117,6 @@ class Subscription {
 
  private:
   void transition(State next, std::string_view why);
-  bool is_other(const Incarnation& incarnation) const;  // than the one that the cursor is of
   void diverge(std::string reason);
   void on_batch(std::shared_ptr<const Message> owner, const BatchView& batch, bool live);
   void buffer(std::shared_ptr<const Message> owner, const BatchHeader& header);

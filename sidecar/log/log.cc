@@ -149,8 +149,9 @@ Result<void> Log::prepare() {
   }
 
   boot_ = BootId::random();
-  if (!planted::has(planted::Bug::kNoFreshCommitAfterOpening))
-    code = put(txn, main_, kBootKey, boot_.view());
+  code = planted::has(planted::Bug::kNoFreshCommitAfterOpening)
+             ? 0
+             : put(txn, main_, kBootKey, boot_.view());
   if (code != 0) return fail_lmdb("cannot put the boot id", code);
   MDB_txn* committing = std::exchange(txn, nullptr);
   code = mdb_txn_commit(committing);
