@@ -7,6 +7,7 @@
 
 #include "common/base/logging.h"
 #include "common/service/descriptors.h"
+#include "common/service/memory_faults.h"
 #include "common/service/signals.h"
 #include "common/service/state_lock.h"
 #include "common/wire/secret_file.h"
@@ -59,6 +60,7 @@ int run(const std::string& topology_path, const std::string& name) {
     return kBadInput;
   }
   set_up_logging(name);
+  explain_memory_faults(name, "run `forebay verify " + name + "`, which says what is sound");
   StopSignals signals;
   const std::string folder = state_folder(*topology, name);
   const auto lock = StateLock::take(folder);

@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "common/base/logging.h"
+#include "common/service/memory_faults.h"
 #include "common/service/notify.h"
 #include "common/service/signals.h"
 #include "common/service/state_lock.h"
@@ -57,6 +58,9 @@ int start(const std::string& topology_path, const std::string& name) {
     return kBadInput;
   }
   set_up_logging(name);
+  explain_memory_faults(
+      name,
+      "if it is a view's, stop, move the folder `views` away, and start: the view is built anew");
   StopSignals signals;
   if (const auto done = run(*topology, *node, signals); !done) {
     spdlog::critical("{}", done.error().message);

@@ -15,6 +15,7 @@
 #include "common/base/logging.h"
 #include "common/client/consumer.h"
 #include "common/event/json_value.h"
+#include "common/service/memory_faults.h"
 #include "common/service/signals.h"
 #include "common/service/state_lock.h"
 
@@ -183,6 +184,9 @@ int main(int argc, char** argv) {
   app.add_option("LINK", links, "SIDECAR_FOLDER,stream=start,…")->required();
   CLI11_PARSE(app, argc, argv);
   set_up_logging(name);
+  explain_memory_faults(
+      name,
+      "if it is a view's, stop, move the folder `views` away, and start: the view is built anew");
   if (const auto done = run(name, state, links, record); !done) {
     spdlog::critical("{}", done.error().message);
     return 1;
