@@ -25,6 +25,7 @@ Outgoing no_such_stream(const Peer& peer, const std::string& name) {
 /// Gathers whole batches from `from` on until the limits or damage end it.
 struct Gathering {
   const Fetch& request;
+  Sequence end_of_stream;
   std::uint64_t bytes_max;
   std::string bytes;
   Sequence next = request.from;
@@ -32,10 +33,21 @@ struct Gathering {
   std::optional<std::pair<Sequence, std::uint64_t>>
       damaged;  // the first batch: where, and how many sequences
 
+  /// Keys that are damaged themselves say little: the range holds at least what was asked for, and
+  /// ends with the stream.
+  void tell_damage(Sequence begin, Sequence end) {
+    begin = std::min(begin, request.from);
+    end = std::clamp(end, request.from + 1, end_of_stream);
+    damaged.emplace(begin, end.value - begin.value);
+  }
+
   bool operator()(const Log::Snapshot::Stored& stored) {
     const bool first = bytes.empty();
-    if (!stored.batch) {
-      if (first) damaged.emplace(stored.first, stored.next.value - stored.first.value);
+    // What was to come is not there, where a page is damaged that led to it.
+    const bool missing = stored.first > (first ? request.from : next);
+    if (!stored.batch || missing) {
+      if (first)
+        tell_damage(missing ? request.from : stored.first, missing ? stored.first : stored.next);
       return false;
     }
     const BatchHeader& header = stored.batch->header();
@@ -86,15 +98,21 @@ Result<Outgoing> serve_fetch(const Log& log, const Peer& peer, const Fetch& requ
     return Outgoing{
         peer, Trimmed{request.stream, stream->incarnation, stream->oldest, stream->head()}, {}};
   }
-  Gathering gathering{request, request.bytes == 0 ? bytes_max : std::min(request.bytes, bytes_max),
-                      {},      request.from,
-                      false,   std::nullopt};
+  Gathering gathering{request,
+                      stream->next,
+                      request.bytes == 0 ? bytes_max : std::min(request.bytes, bytes_max),
+                      {},
+                      request.from,
+                      false,
+                      std::nullopt};
   if (request.from == stream->next) {
     gathering.diverged = request.checksum != 0 && request.checksum != stream->last_checksum;
   } else if (request.from != request.to) {
     const auto scanned =
         snapshot.scan(*index, request.from, [&](const auto& stored) { return gathering(stored); });
     if (!scanned) return fail(scanned.error());
+    if (gathering.bytes.empty() && !gathering.damaged && !gathering.diverged)
+      gathering.tell_damage(request.from, stream->next);  // nothing is there any more
   }
   if (gathering.diverged) {
     return diverged("the batch before " + std::to_string(request.from.value) +

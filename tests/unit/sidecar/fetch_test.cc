@@ -1,7 +1,10 @@
 #include "sidecar/fetch.h"
 
+#include <lmdb.h>
+
 #include <catch2/catch.hpp>
 
+#include "common/base/limits.h"
 #include "tests/support/made_batches.h"
 #include "tests/support/temp_dir.h"
 
@@ -74,6 +77,38 @@ TEST_CASE("AFetchAtTheEndBringsNothingAndPastItIsDiverged") {
   CHECK(end.batches.empty());
   CHECK(std::get<Batches>(end.reply).next == Sequence{11});
   CHECK(std::holds_alternative<Diverged>(f.serve(FetchFixture::from(12)).reply));
+}
+
+/// As if no page led to them any more.
+void take_out(const std::string& dir, const std::vector<std::uint64_t>& bases) {
+  MDB_env* env = nullptr;
+  MDB_txn* txn = nullptr;
+  MDB_dbi dbi = 0;
+  REQUIRE(mdb_env_create(&env) == 0);
+  mdb_env_set_mapsize(env, limits::kLogMapBytes);
+  mdb_env_set_maxdbs(env, 16);
+  REQUIRE(mdb_env_open(env, dir.c_str(), 0, 0600) == 0);
+  REQUIRE(mdb_txn_begin(env, nullptr, 0, &txn) == 0);
+  REQUIRE(mdb_dbi_open(txn, "s/a", 0, &dbi) == 0);
+  for (std::uint64_t base : bases) {
+    MDB_val key{sizeof base, &base};
+    REQUIRE(mdb_del(txn, dbi, &key, nullptr) == 0);
+  }
+  REQUIRE(mdb_txn_commit(txn) == 0);
+  mdb_env_close(env);
+}
+
+TEST_CASE("WhatIsMissingBeforeTheFirstBatchFoundIsCorruptAndNotPassedOver") {
+  Fixture f;
+  f.log.reset();
+  take_out(f.dir / "log", {3, 5});
+  f.log = std::move(*Log::open({f.dir / "log", {"a"}, std::uint64_t{12} << 20}));
+  const auto reply = f.serve(Fixture::from(4));
+  const auto* corrupt = std::get_if<Corrupt>(&reply.reply);
+  REQUIRE(corrupt != nullptr);
+  CHECK(corrupt->first == Sequence{4});
+  CHECK(corrupt->count == 3);
+  CHECK(std::get<Batches>(f.serve(Fixture::from(7)).reply).next == Sequence{11});
 }
 
 TEST_CASE("AFetchFromBeforeTheOldestIsTrimmed") {
