@@ -1,5 +1,6 @@
 // forebay verify SIDECAR [--repair]
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -99,11 +100,24 @@ void print(const Repair& repair) {
   std::printf("the damaged file is kept as %s\n", repair.kept_as.c_str());
 }
 
+/// Of a stream whose records are gone nothing says which batches were its.
+void say_what_is_gone(const Sidecar& sidecar, Repair& repair) {
+  for (const Stream& stream : sidecar.streams) {
+    const bool found =
+        std::any_of(repair.streams.begin(), repair.streams.end(),
+                    [&](const RepairedStream& each) { return each.name == stream.name; });
+    if (!found)
+      repair.problems.push_back("stream " + stream.name +
+                                ": no record of it was found: it begins anew, under a new "
+                                "incarnation, unless a backup is restored");
+  }
+}
+
 int verify(const Globals& globals, const VerifyOptions& options) {
   const auto topology = load(globals);
   if (!topology) return exit_with(topology.error());
-  if (const auto sidecar = find_sidecar(*topology, options.sidecar); !sidecar)
-    return exit_with(sidecar.error());
+  const auto sidecar = find_sidecar(*topology, options.sidecar);
+  if (!sidecar) return exit_with(sidecar.error());
   const std::string folder = state_folder(*topology, options.sidecar);
   if (!std::filesystem::exists(folder + "/data.mdb")) {
     notice("there is no log in " + folder + ": sidecar " + options.sidecar +
@@ -118,8 +132,9 @@ int verify(const Globals& globals, const VerifyOptions& options) {
   if (!globals.json) print(*report);
   int exit_code = report->sound() ? kExitDone : kExitFailed;
   if (options.repair && !report->sound()) {
-    const auto repair = repair_log(folder, SystemClock().wall());
+    auto repair = repair_log(folder, SystemClock().wall());
     if (!repair) return exit_with(repair.error());
+    say_what_is_gone(**sidecar, *repair);
     json["repair"] = as_json(*repair);
     if (!globals.json) print(*repair);
     exit_code = kExitDone;

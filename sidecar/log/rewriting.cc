@@ -23,7 +23,7 @@ void Rewriting::batch(StreamIndex stream, const BatchView& batch) {
 
 void Rewriting::gap(StreamIndex stream, std::uint64_t count, const std::string& reason) {
   bytes_ = make_gap_record(log_.stream(stream).incarnation, count, reason);
-  append(stream, WallTime{});
+  append(stream, WallTime(Nanoseconds(1)));  // as early as may be: 0 is what is not committed
 }
 
 Sequence Rewriting::next(StreamIndex stream) const {
