@@ -1,6 +1,7 @@
 #include "sidecar/log/log.h"
 
 #include <lmdb.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -10,6 +11,8 @@
 #include "common/event/batch_layout.h"
 #include "sidecar/log/entries.h"
 #include "sidecar/log/layout.h"
+#include "sidecar/log/log_at_rest.h"
+#include "sidecar/log/page_file.h"
 
 namespace forebay {
 namespace {
@@ -47,11 +50,38 @@ Result<Sequence> find_time_in(MDB_txn* txn, unsigned batches, const StreamRecord
   return Sequence{std::max(low, high)};
 }
 
+/// LMDB trusts what it reads. Of its two first pages it takes the one that names the later commit:
+/// if that one is damaged, the log goes back by a commit without a word. A record that a damaged
+/// page no longer leads to is as if it had never been there, and a stream without one begins anew.
+/// An old copy of a page of records leads to pages that are free by now. A page that is taken for
+/// free and is not is written over. So what is small is looked at first.
+Result<void> check_structure(const std::string& dir) {
+  const std::string path = dir + "/data.mdb";
+  if (::access(path.c_str(), F_OK) != 0) return {};
+  const auto file = PageFile::open(path);
+  if (!file) return fail(file.error());
+  if (file->file_bytes() == 0) {
+    return fail(ErrorCode::kCorruption,
+                "its file is empty, and was whole when it was made: move it away and `forebay "
+                "restore` a backup");
+  }
+  if (file->is_fresh()) return {};
+  auto log = LogAtRest::open(dir);
+  if (!log) return fail(log.error());
+  log->read_ends();
+  log->read_free_list();
+  if (!log->has_format() || (log->problems.empty() && log->walk().damaged() == 0)) return {};
+  return fail(ErrorCode::kCorruption,
+              (log->problems.empty() ? log->walk().damage().front() : log->problems.front()) +
+                  ": `forebay verify --repair` keeps what is sound");
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Log>> Log::open(Options options) {
   FOREBAY_INVARIANT(options.streams.size() <= limits::kStreamsMax);
   const std::string dir = options.dir;
+  if (auto sound = check_structure(dir); !sound) return fail(sound.error().in("log " + dir));
   auto env =
       open_environment(dir, limits::kLogMapBytes, static_cast<unsigned>(limits::kStreamsMax));
   if (!env) return fail(env.error().in("log"));

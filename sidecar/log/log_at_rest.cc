@@ -145,6 +145,15 @@ LogAtRest::Read LogAtRest::read(const StreamAtRest& stream,
   return chain.found();
 }
 
+void LogAtRest::read_ends() {
+  for (const auto& [name, stream] : streams) {
+    if (!stream.batches || !stream.record) continue;
+    std::string last;
+    append_le(last, stream.record->head().value);
+    walk_.run_from(*stream.batches, last, [](const PageFile::Entry&) {});
+  }
+}
+
 void LogAtRest::read_free_list() {
   walk_.run(file_->free_list(), [&](const PageFile::Entry& entry) {
     const std::uint64_t count = entry.value.size() / sizeof(std::uint64_t);

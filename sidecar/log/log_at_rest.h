@@ -63,9 +63,13 @@ class LogAtRest {
   /// Once for each stream.
   Read read(const StreamAtRest& stream, const std::function<void(const BatchView&)>& batch,
             const std::function<void(const Hole&)>& hole);
+  /// Goes to the last entry of each stream, and so through the pages that lead to it.
+  void read_ends();
   /// Goes through the list of free pages, too: none of them may be in use.
   void read_free_list();
 
+  /// Whether it says which format it has; if that is another, it does not open.
+  [[nodiscard]] bool has_format() const { return format_.has_value(); }
   [[nodiscard]] const PageFile& file() const { return *file_; }
   [[nodiscard]] const TreeWalk& walk() const { return walk_; }
 

@@ -50,6 +50,10 @@ class PageFile {
   [[nodiscard]] int metas() const { return metas_; }
   /// Whether there are two, of commits one after the other, each where it belongs.
   [[nodiscard]] bool metas_agree() const;
+  /// Whether nothing was committed since the file was made: both are of no commit yet.
+  [[nodiscard]] bool is_fresh() const {
+    return metas_ == 2 && now_.transaction == 0 && before_.transaction == 0;
+  }
   /// From here on the trees are those of the commit before the last, which that left as they were.
   /// Only if there are two metas.
   void go_back();

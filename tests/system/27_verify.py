@@ -2,6 +2,7 @@
 """`forebay verify` finds what is damaged in a log; `--repair` keeps the rest, and consumers are told of the gap."""
 
 import json
+import os
 import unittest
 
 from keyed_publishing import KeyedTest, fold, wait_until
@@ -49,6 +50,69 @@ class Verify(KeyedTest):
         self.assertEqual(code, 0)
         self.assertIn("! damaged", out)
         self.assertEqual(self.status("b")["damaged"], 0)
+
+    def refused(self, damage, said):
+        """The sidecar does not start on a log that was damaged so, and says it."""
+
+        def run(folder):
+            path = folder / "data.mdb"
+            whole = path.read_bytes()
+            path.write_bytes(damage(bytearray(whole)))
+            sidecar = self.installation.start_sidecar("left")
+            self.assertEqual(sidecar.wait(20), 1)
+            self.assertIn(said, sidecar.errors())
+            self.assertIn("critical", sidecar.errors())
+            path.write_bytes(whole)
+
+        head = self.publish("a", 50)
+        self.restart_sidecar("left", run)
+        self.assertEqual(self.head("a"), head)
+
+    def test_a_log_does_not_go_back_by_a_commit_because_its_newest_first_page_is_damaged(self):
+        def damage(data):
+            commits = [int.from_bytes(data[page + 144 : page + 152], "little") for page in (0, 4096)]
+            newest = 4096 * commits.index(max(commits))
+            data[newest + 144 : newest + 152] = (min(commits) // 2).to_bytes(8, "little")
+            return data
+
+        self.refused(damage, "the two first pages are not of one commit and the next")
+
+    def test_a_log_that_was_cut_off_does_not_begin_anew(self):
+        self.refused(lambda data: b"", "its file is empty, and was not")
+
+    def test_a_stream_whose_record_nothing_leads_to_does_not_begin_anew(self):
+        def damage(data):
+            for name in (b"stream/a", b"s/a"):
+                at = data.find(name)
+                while at >= 0:
+                    data[at + len(name) - 1] = ord("x")
+                    at = data.find(name, at + 1)
+            return data
+
+        self.refused(damage, "`forebay verify --repair` keeps what is sound")
+
+    def test_what_a_damaged_page_leads_out_of_the_file_ends_it_with_a_word(self):
+        self.publish("a", 3000, note="x" * 200)
+        # While it runs, as when a disk goes away: what it has mapped is gone.
+        os.truncate(self.installation.folder / "state" / "left" / "data.mdb", 8192)
+        self.client("a").send("fetch", stream="a", incarnation=bytes(16), **{"from": 1})
+        self.assertLess(self.sidecars["left"].wait(20), 0)
+        said = self.sidecars["left"].errors()
+        self.assertIn("fault in memory (SIGBUS)", said)
+        self.assertIn("left/data.mdb", said)
+        self.assertIn("`forebay verify left`", said)
+
+    def test_a_repair_that_finds_nothing_of_a_stream_says_so(self):
+        self.publish("a", 50)
+        self.restart_sidecar("left", self.cut_and_repair)
+        self.assertEqual(self.head("a"), 0)
+
+    def cut_and_repair(self, folder):
+        os.truncate(folder / "data.mdb", 5000)
+        code, out, _ = self.verb("verify", "left", "--repair")
+        self.assertEqual(code, 0)
+        for stream in "ab":
+            self.assertIn(f"stream {stream}: no record of it was found: it begins anew", out)
 
     def test_a_damaged_batch_is_a_gap_to_whoever_had_not_read_it(self):
         first = self.publish("a", 200)
