@@ -70,7 +70,9 @@ Result<void> check_structure(const std::string& dir) {
   if (!log) return fail(log.error());
   log->read_ends();
   log->read_free_list();
-  if (!log->has_format() || (log->problems.empty() && log->walk().damaged() == 0)) return {};
+  const bool walked = log->walk().damaged() == 0;
+  const bool foreign = walked && file->metas_agree() && !log->has_format();  // told by its format
+  if (foreign || (walked && log->problems.empty())) return {};
   return fail(ErrorCode::kCorruption,
               (log->problems.empty() ? log->walk().damage().front() : log->problems.front()) +
                   ": `forebay verify --repair` keeps what is sound");

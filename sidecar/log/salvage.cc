@@ -21,8 +21,9 @@ class Scan {
       : file_(file), wanted_(wanted) {}
 
   /// `piece` begins a page and goes on past `bytes` by as much as a header needs, if there is more.
+  /// The last page may be cut off.
   void look_at(std::string_view piece, std::size_t bytes, std::uint64_t offset) {
-    for (std::size_t at = 0; at + kPageBytes <= bytes; at += kPageBytes) {
+    for (std::size_t at = 0; at < bytes; at += kPageBytes) {
       for (const PageFile::Entry& entry : leaf_entries(piece.substr(at, kPageBytes)))
         take_record(entry);
       const std::string_view page = piece.substr(at, kPageBytes + batch_layout::kHeaderBytes - 1);
