@@ -48,8 +48,9 @@ inline constexpr std::size_t kRepliesAtOnce = 256;       // then what is due has
 inline constexpr int kBroadcastHighWaterMessages = 256;  // one that lags by more fetches
 inline constexpr milliseconds kHearingInterval{500};     // who listens from another host says so
 inline constexpr seconds kHearingLease{5};               // and is heard of no more after this
-inline constexpr std::size_t kHearersMax = 1024;         // connections from other hosts to a stream
-inline constexpr std::size_t kHearersOfUserMax = 16;     // of them with one user's key
+inline constexpr seconds kListenerSilence{4};         // of all beacons: its connection is made anew
+inline constexpr std::size_t kHearersMax = 1024;      // connections from other hosts to a stream
+inline constexpr std::size_t kHearersOfUserMax = 16;  // of them with one user's key
 inline constexpr int kZmqHandshakeMs = 3000;
 inline constexpr int kZmqHeartbeatMs = 2000;
 inline constexpr int kZmqReconnectMs = 20;

@@ -10,10 +10,9 @@ Listener::Listener(Context& context, int high_water_messages,
       socket_(context, credentials ? SocketKind::kDealer : SocketKind::kSub, high_water_messages) {}
 
 Result<void> Listener::connect(const std::string& endpoint) {
-  if (!credentials_) return socket_.connect(endpoint);
-  // What it wants to hear is said again; it must not pile up while the sidecar is down.
-  socket_.only_while_connected();
-  return socket_.connect(endpoint, *credentials_);
+  endpoint_ = endpoint;
+  socket_.without_heartbeats();
+  return credentials_ ? socket_.connect(endpoint, *credentials_) : socket_.connect(endpoint);
 }
 
 void Listener::hear(std::string_view stream) {
@@ -23,6 +22,15 @@ void Listener::hear(std::string_view stream) {
 }
 
 void Listener::say_what(MonoTime now) {
+  if (!silent_) {
+    silent_ = true;  // until something comes
+    silent_since_ = now;
+  } else if (now >= silent_since_ + limits::kListenerSilence) {
+    silent_since_ = now;
+    due_ = MonoTime{};
+    socket_.disconnect();
+    static_cast<void>(connect(endpoint_));  // it was possible before
+  }
   if (topics_.empty() || now < due_) return;
   for (const std::string& topic : topics_) {
     if (socket_.send(Message(std::string_view(topic))) != SendResult::kSent) {
@@ -39,6 +47,7 @@ std::string_view Listener::Heard::stream() const {
 
 std::optional<Listener::Heard> Listener::receive() {
   while (auto frames = socket_.receive()) {
+    silent_ = false;
     if (frames->size() == 2 && frames->front().size() > 0)
       return Heard{std::move(frames->front()), std::move(frames->back())};
   }

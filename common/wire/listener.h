@@ -28,7 +28,9 @@ class Listener {
 
   [[nodiscard]] Result<void> connect(const std::string& endpoint);
   void hear(std::string_view stream);
-  /// To be called at least each limits::kHearingInterval, and before the first wait.
+  /// To be called at least each limits::kHearingInterval, and before the first wait. Makes the
+  /// connection anew if nothing has come for limits::kListenerSilence though all was read: it may be
+  /// half-open, and has no heartbeats (Socket::without_heartbeats).
   void say_what(MonoTime now);
 
   struct Heard {
@@ -44,6 +46,9 @@ class Listener {
   std::optional<Credentials> credentials_;
   Socket socket_;
   std::vector<std::string> topics_;  // of one from another host
+  std::string endpoint_;
+  bool silent_ = false;  // nothing came since…
+  MonoTime silent_since_{};
   MonoTime due_{};
 };
 

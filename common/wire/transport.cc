@@ -155,10 +155,6 @@ Socket::Socket(Context& context, SocketKind kind, int high_water_messages)
   set_option<int>(raw_, ZMQ_RECONNECT_IVL, limits::kZmqReconnectMs);
   set_option<int>(raw_, ZMQ_RECONNECT_IVL_MAX, limits::kZmqReconnectMaxMs);
   if (kind == SocketKind::kRouter) set_option<int>(raw_, ZMQ_ROUTER_MANDATORY, 1);
-  // A SUB that is not read for a while is full, and so deaf: its heartbeat gives the connection up.
-  // The next one must not get the full queue, or libzmq 4.3.4 aborts when that is read
-  // (_input_stopped in stream_engine_base.cpp). This way each connection has a queue of its own.
-  if (kind == SocketKind::kSub) only_while_connected();
 }
 
 Socket::~Socket() {
@@ -176,6 +172,7 @@ Result<void> Socket::connect(const std::string& endpoint) {
   if (zmq_connect(raw_, endpoint.c_str()) != 0) {
     return fail(ErrorCode::kIo, "cannot connect to " + endpoint + ": " + zmq_strerror(zmq_errno()));
   }
+  connected_.push_back(endpoint);
   return {};
 }
 
@@ -221,6 +218,13 @@ void Socket::serve_encrypted(const KeyPair& own, const Gatekeeper& /*at its post
   set_text(raw_, ZMQ_ZAP_DOMAIN, "forebay");
   set_option<int>(raw_, kZapEnforceDomain, 1);
 }
+
+void Socket::disconnect() {
+  for (const std::string& endpoint : connected_) zmq_disconnect(raw_, endpoint.c_str());
+  connected_.clear();
+}
+
+void Socket::without_heartbeats() { set_option<int>(raw_, ZMQ_HEARTBEAT_IVL, 0); }
 
 void Socket::only_while_connected() { set_option<int>(raw_, ZMQ_IMMEDIATE, 1); }
 

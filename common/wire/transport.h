@@ -13,6 +13,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/base/result.h"
@@ -88,7 +89,8 @@ class Socket {
   /// `context` outlives the socket. `high_water_messages` bounds each peer's queue, both ways.
   Socket(Context& context, SocketKind kind, int high_water_messages);
   ~Socket();
-  Socket(Socket&& other) noexcept : raw_(std::exchange(other.raw_, nullptr)) {}
+  Socket(Socket&& other) noexcept
+      : raw_(std::exchange(other.raw_, nullptr)), connected_(std::move(other.connected_)) {}
   Socket& operator=(Socket&&) = delete;
 
   /// The caller holds the lock of the folder that an ipc endpoint lies in: libzmq takes over an
@@ -97,6 +99,12 @@ class Socket {
   [[nodiscard]] Result<void> connect(const std::string& endpoint);
   /// Encrypted, over tcp. While the server may have either of two keys, nothing is queued until it is reached.
   [[nodiscard]] Result<void> connect(const std::string& endpoint, const Credentials& credentials);
+  /// Ends all connections, with what came over them and was not received; connect again then.
+  void disconnect();
+  /// For one that may not be read for a while: it is full then, and so deaf, and would give its
+  /// connection up; libzmq 4.3.4 aborts when the full queue is read after that (_input_stopped), or,
+  /// only_while_connected, between two frames (!_more). Before connect.
+  void without_heartbeats();
   /// Where it was bound last, with the port that the system chose for "tcp://…:*".
   [[nodiscard]] std::string endpoint() const;
   /// SUB only: everything whose first frame begins with `topic`.
@@ -130,6 +138,7 @@ class Socket {
  private:
   friend class Poller;
   void* raw_;
+  std::vector<std::string> connected_;
 };
 
 /// Waits until a socket or file descriptor can be read.
