@@ -73,6 +73,9 @@ Result<ViewFolders> ViewFolders::open(const std::string& state_dir) {
                 state_dir + "/current names no view: put the number of the folder in " +
                     folders.views_ + " there that is the live one");
   }
+  // The one that swapped may have been killed before it synced: what is read here may be only in
+  // the page cache, and the view that it replaced goes now.
+  if (auto synced = sync_folder(state_dir); !synced) return fail(synced.error());
   for (const fs::directory_entry& entry : fs::directory_iterator(folders.views_, error)) {
     const std::string name = entry.path().filename().string();
     if (!as_number(name) || name == folders.current_) continue;
