@@ -27,6 +27,13 @@ Result<void> make_private_folder(const std::string& path) {
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
     return fail_errno("cannot make " + path, errno);
   if (::chmod(path.c_str(), 0700) != 0) return fail_errno("cannot set the mode of " + path, errno);
+  // Each time: the one that made it may have been killed before it came here.
+  const std::filesystem::path above = std::filesystem::absolute(path).parent_path();
+  for (const std::filesystem::path& folder : {above, above.parent_path()}) {
+    // Who may not read a folder has made nothing in it.
+    if (::access(folder.c_str(), R_OK) != 0) continue;
+    if (auto synced = sync_folder(folder.string()); !synced) return synced;
+  }
   return {};
 }
 
