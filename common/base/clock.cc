@@ -14,6 +14,9 @@ using std::chrono::floor;
 using std::chrono::sys_days;
 using std::chrono::year_month_day;
 
+// Whole years of UTC that nanoseconds reach, with room for the offset of any place.
+constexpr int kYearMin = 1678, kYearMax = 2261;
+
 /// Reads exactly `width` digits at `text[at]`; -1 if they are not there.
 int digits(std::string_view text, std::size_t at, std::size_t width) {
   if (at + width > text.size()) return -1;
@@ -84,8 +87,8 @@ Result<WallTime> from_rfc3339(std::string_view text) {
   };
   const int year = digits(text, 0, 4), month = digits(text, 5, 2), day = digits(text, 8, 2);
   const int hour = digits(text, 11, 2), minute = digits(text, 14, 2), second = digits(text, 17, 2);
-  if (year < 1678 || year > 2261 || month < 0 || day < 0 || hour < 0 || hour > 23 || minute < 0 ||
-      minute > 59 || second < 0 || second > 60) {
+  if (year < kYearMin || year > kYearMax || month < 0 || day < 0 || hour < 0 || hour > 23 ||
+      minute < 0 || minute > 59 || second < 0 || second > 60) {
     return bad();
   }
   if (text[4] != '-' || text[7] != '-' || (text[10] != 'T' && text[10] != 't' && text[10] != ' ') ||
@@ -122,8 +125,13 @@ Result<WallTime> from_rfc3339(std::string_view text) {
     at += 6;
   }
   if (at != text.size()) return bad();
-  return WallTime(sys_days(date)) + std::chrono::hours(hour) + std::chrono::minutes(minute) +
-         std::chrono::seconds(second) + Nanoseconds(fraction) - offset;
+  const WallTime time = WallTime(sys_days(date)) + std::chrono::hours(hour) +
+                        std::chrono::minutes(minute) + std::chrono::seconds(second) +
+                        Nanoseconds(fraction) - offset;
+  // It is printed in UTC, and read again: the offset may not lead out of the years.
+  const int utc_year = static_cast<int>(year_month_day(floor<days>(time)).year());
+  if (utc_year < kYearMin || utc_year > kYearMax) return bad();
+  return time;
 }
 
 }  // namespace forebay

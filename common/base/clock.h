@@ -43,7 +43,8 @@ class SystemClock final : public Clock {
 /// RFC 3339 in UTC, e.g. "2026-03-01T09:30:00Z", with as many digits of fraction (0, 3, 6 or 9) as
 /// the value needs.
 [[nodiscard]] std::string to_rfc3339(WallTime time);
-/// Any RFC 3339 time with offset, years 1678 to 2261; kBadInput otherwise.
+/// Any RFC 3339 time with offset that lies in the years 1678 to 2261 of UTC; kBadInput otherwise.
+/// What it reads, to_rfc3339 prints so that it is read again.
 [[nodiscard]] Result<WallTime> from_rfc3339(std::string_view text);
 
 [[nodiscard]] inline std::int64_t unix_ns(WallTime time) { return time.time_since_epoch().count(); }
