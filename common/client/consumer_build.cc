@@ -111,7 +111,9 @@ std::optional<Error> Consumer::unfit_to_swap() const {
   for (const ViewBuilder::Skipped& skipped : build_->builder.skipped()) {
     if (build_->targets.contains(skipped.stream))
       continue;  // diverged: the new log begins where it begins
-    if (store_->lacks_all(read, skipped.stream, skipped.first, skipped.count)) continue;
+    const auto lacked = store_->lacks_all(read, skipped.stream, skipped.first, skipped.count);
+    if (!lacked) return lacked.error();
+    if (*lacked) continue;
     return Error{ErrorCode::kTrimmed, "the log of " + skipped.stream + " no longer has " +
                                           std::to_string(skipped.count) + " events from " +
                                           std::to_string(skipped.first.value) + " on (" +

@@ -1,6 +1,7 @@
 #include "common/client/consumer_store.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "common/base/bytes.h"
 #include "common/base/limits.h"
@@ -54,11 +55,19 @@ std::string sequence_key(std::string_view stream, Sequence sequence) {
   return key;
 }
 
-Sequence sequence_of(std::string_view key) {
+/// Of a key of sequence_key; nullopt for any other.
+std::optional<Sequence> sequence_of(std::string_view key, std::string_view stream) {
+  if (key.size() != stream.size() + 1 + sizeof(std::uint64_t)) return std::nullopt;
   std::uint64_t value = 0;
-  for (const char c : key.substr(key.size() - 8))
+  for (const char c : key.substr(stream.size() + 1))
     value = value << 8 | static_cast<unsigned char>(c);
   return Sequence{value};
+}
+
+tl::unexpected<Error> damaged(std::string_view what, std::string_view stream) {
+  return fail(ErrorCode::kCorruption, std::string(what) + " of " + std::string(stream) +
+                                          " in the store is none: rebuild the view in an empty "
+                                          "folder");
 }
 
 std::string stream_prefix(std::string_view stream) { return std::string(stream) + '\0'; }
@@ -136,36 +145,53 @@ Result<void> ConsumerStore::put_failed(WriteTransaction& write, std::string_view
   return write.put(failed_, sequence_key(stream, sequence), value);
 }
 
-std::vector<ConsumerStore::SkippedGap> ConsumerStore::gaps(const ReadTransaction& read,
-                                                           std::string_view stream) const {
+Result<std::vector<ConsumerStore::SkippedGap>> ConsumerStore::gaps(const ReadTransaction& read,
+                                                                   std::string_view stream) const {
+  constexpr std::size_t kReasonAt = sizeof(std::uint64_t);
   std::vector<SkippedGap> all;
+  bool sound = true;
   read.for_each(gaps_, stream_prefix(stream), [&](std::string_view key, std::string_view value) {
-    all.push_back(
-        {sequence_of(key), load_le<std::uint64_t>(value.data()), std::string(value.substr(8))});
-    return true;
+    const auto first = sequence_of(key, stream);
+    sound = first && value.size() >= kReasonAt;
+    if (!sound) return false;
+    const auto count = load_le<std::uint64_t>(value.data());
+    sound = count <= std::numeric_limits<std::uint64_t>::max() - first->value;
+    all.push_back({*first, count, std::string(value.substr(kReasonAt))});
+    return sound;
   });
+  if (!sound) return damaged("a gap", stream);
   return all;
 }
 
-std::vector<ConsumerStore::FailedEvent> ConsumerStore::failed(const ReadTransaction& read,
-                                                              std::string_view stream,
-                                                              std::size_t count_max) const {
+Result<std::vector<ConsumerStore::FailedEvent>> ConsumerStore::failed(const ReadTransaction& read,
+                                                                      std::string_view stream,
+                                                                      std::size_t count_max) const {
+  constexpr std::size_t kReasonAt = sizeof(std::int64_t) + sizeof(std::uint32_t);
   std::vector<FailedEvent> all;
+  bool sound = true;
   read.for_each(failed_, stream_prefix(stream), [&](std::string_view key, std::string_view value) {
     if (all.size() == count_max) return false;
-    const auto reason_size = load_le<std::uint32_t>(value.data() + 8);
-    all.push_back({sequence_of(key), wall_from_unix_ns(load_le<std::int64_t>(value.data())),
-                   std::string(value.substr(12, reason_size)),
-                   std::string(value.substr(12 + reason_size))});
+    const auto sequence = sequence_of(key, stream);
+    sound = sequence && value.size() >= kReasonAt;
+    if (!sound) return false;
+    const auto reason_size = load_le<std::uint32_t>(value.data() + sizeof(std::int64_t));
+    sound = reason_size <= value.size() - kReasonAt;
+    if (!sound) return false;
+    all.push_back({*sequence, wall_from_unix_ns(load_le<std::int64_t>(value.data())),
+                   std::string(value.substr(kReasonAt, reason_size)),
+                   std::string(value.substr(kReasonAt + reason_size))});
     return true;
   });
+  if (!sound) return damaged("a failed event", stream);
   return all;
 }
 
-bool ConsumerStore::lacks_all(const ReadTransaction& read, std::string_view stream, Sequence first,
-                              std::uint64_t count) const {
+Result<bool> ConsumerStore::lacks_all(const ReadTransaction& read, std::string_view stream,
+                                      Sequence first, std::uint64_t count) const {
+  const auto skipped = gaps(read, stream);
+  if (!skipped) return fail(skipped.error());
   Sequence lacked = first;  // in order: all before it are
-  for (const SkippedGap& gap : gaps(read, stream)) {
+  for (const SkippedGap& gap : *skipped) {
     if (gap.first <= lacked) lacked = std::max(lacked, gap.first + gap.count);
   }
   return lacked >= first + count;

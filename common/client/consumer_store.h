@@ -59,12 +59,13 @@ class ConsumerStore {
     std::uint64_t count;
     std::string reason;
   };
-  [[nodiscard]] std::vector<SkippedGap> gaps(const ReadTransaction& read,
-                                             std::string_view stream) const;
+  /// kCorruption for a record that is none.
+  [[nodiscard]] Result<std::vector<SkippedGap>> gaps(const ReadTransaction& read,
+                                                     std::string_view stream) const;
 
   /// Whether the recorded gaps, which may meet, leave none of `count` sequences from `first` on.
-  [[nodiscard]] bool lacks_all(const ReadTransaction& read, std::string_view stream, Sequence first,
-                               std::uint64_t count) const;
+  [[nodiscard]] Result<bool> lacks_all(const ReadTransaction& read, std::string_view stream,
+                                       Sequence first, std::uint64_t count) const;
 
   struct FailedEvent {
     Sequence sequence;
@@ -72,10 +73,10 @@ class ConsumerStore {
     std::string reason;
     std::string encoded_event;
   };
-  /// In sequence order, at most `count_max`.
-  [[nodiscard]] std::vector<FailedEvent> failed(const ReadTransaction& read,
-                                                std::string_view stream,
-                                                std::size_t count_max) const;
+  /// In sequence order, at most `count_max`; kCorruption for a record that is none.
+  [[nodiscard]] Result<std::vector<FailedEvent>> failed(const ReadTransaction& read,
+                                                        std::string_view stream,
+                                                        std::size_t count_max) const;
 
  private:
   ConsumerStore() = default;

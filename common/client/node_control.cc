@@ -84,7 +84,9 @@ Json failed(const Consumer& consumer, const Json& request) {
       limit != request.end() && limit->is_number_unsigned() ? limit->get<std::size_t>() : 100;
   const ReadTransaction read = (*view)->store().read();
   Json all = Json::array();
-  for (const auto& event : (*view)->failed(read, stream, std::min(count, limits::kFailedListMax))) {
+  const auto found = (*view)->failed(read, stream, std::min(count, limits::kFailedListMax));
+  if (!found) return error_answer(found.error());
+  for (const auto& event : *found) {
     all.push_back({{"sequence", event.sequence.value},
                    {"time", to_rfc3339(event.commit_time)},
                    {"reason", event.reason},

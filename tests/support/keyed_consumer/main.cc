@@ -95,8 +95,9 @@ Json dump_of(const Consumer& consumer, const std::string& name) {
   Json streams = Json::object();
   for (const auto& [stream, record] : *cursors) {
     Json gaps = Json::array();
-    for (const auto& gap : (*view)->gaps(read, stream))
-      gaps.push_back({gap.first.value, gap.count, gap.reason});
+    const auto skipped = (*view)->gaps(read, stream);
+    if (!skipped) return {{"error", {{"message", skipped.error().message}}}};
+    for (const auto& gap : *skipped) gaps.push_back({gap.first.value, gap.count, gap.reason});
     streams[stream] = {{"cursor", record.cursor.sequence.value},
                        {"incarnation", record.cursor.incarnation.hex()},
                        {"start", record.start.value},

@@ -57,20 +57,20 @@ TEST_CASE("GapsAndFailedEventsAreOfTheirStreamAndInOrder") {
   REQUIRE(write.commit());
 
   const ReadTransaction read = store->store().read();
-  const auto gaps = store->gaps(read, "order");
+  const auto gaps = store->gaps(read, "order").value();
   REQUIRE(gaps.size() == 2);
   CHECK(gaps[0].first == Sequence{2});
   CHECK(gaps[0].count == 5);
   CHECK(gaps[0].reason == "trimmed");
   CHECK(gaps[1].first == Sequence{300});
-  const auto failed = store->failed(read, "order", 10);
+  const auto failed = store->failed(read, "order", 10).value();
   REQUIRE(failed.size() == 2);
   CHECK(failed[0].sequence == Sequence{9});
   CHECK(failed[0].reason == "why");
   CHECK(failed[0].encoded_event == "event");
   CHECK(failed[1].reason.size() == limits::kFailedReasonBytesMax);
   CHECK(failed[1].encoded_event == "e");
-  CHECK(store->failed(read, "order", 1).size() == 1);
+  CHECK(store->failed(read, "order", 1)->size() == 1);
 }
 
 TEST_CASE("GapsThatMeetLackWhatLiesOverBoth") {
@@ -82,11 +82,32 @@ TEST_CASE("GapsThatMeetLackWhatLiesOverBoth") {
   REQUIRE(store->put_gap(write, "a", Sequence{102}, 10, "trimmed"));
   REQUIRE(write.commit());
   const ReadTransaction read = store->store().read();
-  CHECK(store->lacks_all(read, "a", Sequence{1}, 100));
-  CHECK(store->lacks_all(read, "a", Sequence{40}, 20));
-  CHECK_FALSE(store->lacks_all(read, "a", Sequence{1}, 101));  // 101 was applied
-  CHECK_FALSE(store->lacks_all(read, "a", Sequence{100}, 5));
-  CHECK_FALSE(store->lacks_all(read, "b", Sequence{1}, 1));
+  CHECK(store->lacks_all(read, "a", Sequence{1}, 100).value());
+  CHECK(store->lacks_all(read, "a", Sequence{40}, 20).value());
+  CHECK_FALSE(store->lacks_all(read, "a", Sequence{1}, 101).value());  // 101 was applied
+  CHECK_FALSE(store->lacks_all(read, "a", Sequence{100}, 5).value());
+  CHECK_FALSE(store->lacks_all(read, "b", Sequence{1}, 1).value());
+}
+
+TEST_CASE("ADamagedGapOrFailedEventIsCorruptionAndNoCrash") {
+  // Regression: lengths were believed, and a short record ended the process.
+  const test::TempDir dir;
+  const auto store = ConsumerStore::open(dir / "view", {}).value();
+  const Table gaps{1}, failed{2};
+  const std::string sound_key("a\0\0\0\0\0\0\0\0\2", 10), short_key("a\0\0\2", 4);
+  WriteTransaction write = store->store().write();
+  const auto [key, gap, event] = GENERATE_COPY(
+      std::make_tuple(short_key, std::string(8, '\1'), std::string(12, '\0')),
+      std::make_tuple(sound_key + "x", std::string(8, '\1'), std::string(12, '\0')),
+      std::make_tuple(sound_key, std::string(), std::string()),
+      std::make_tuple(sound_key, std::string(7, '\1'), std::string(11, '\0')),
+      std::make_tuple(sound_key, std::string(8, '\xff'), std::string(12, '\xff') + "why"));
+  REQUIRE(write.put(gaps, key, gap));
+  REQUIRE(write.put(failed, key, event));
+  CHECK(store->gaps(write, "a").error().code == ErrorCode::kCorruption);
+  CHECK(store->lacks_all(write, "a", Sequence{1}, 5).error().code == ErrorCode::kCorruption);
+  CHECK(store->failed(write, "a", 10).error().code == ErrorCode::kCorruption);
+  CHECK(store->gaps(write, "b")->empty());
 }
 
 }  // namespace

@@ -122,7 +122,7 @@ TEST_CASE("ARefusedEventLeavesOnlyItsRecord") {
   CHECK(log.seen() == std::vector<std::uint64_t>{1, 3});
   CHECK(log.record().failed == 1);
   CHECK(log.record().cursor.sequence == Sequence{3});
-  const auto failed = log.store_->failed(log.store_->store().read(), "a", 10);
+  const auto failed = log.store_->failed(log.store_->store().read(), "a", 10).value();
   REQUIRE(failed.size() == 1);
   CHECK(failed[0].sequence == Sequence{2});
   CHECK(failed[0].reason == "refused by the test");
