@@ -6,15 +6,18 @@
 #include <nlohmann/json.hpp>
 
 #include "common/base/limits.h"
+#include "common/event/json_value.h"
 
 namespace forebay {
 namespace {
 
-using Json = nlohmann::ordered_json;
 using Row = std::vector<std::string>;
 
 constexpr std::size_t kStreamColumns = 7;    // stream … lost
 constexpr std::size_t kConsumerColumns = 7;  // consumer … state
+// What nanoseconds still count.
+constexpr std::uint64_t kSilenceMsMax =
+    std::chrono::floor<std::chrono::milliseconds>(std::chrono::nanoseconds::max()).count();
 
 std::uint64_t number(const Json& object, const char* key) {
   const auto found = object.find(key);
@@ -56,7 +59,7 @@ void add_consumer(Row& row, Health& health, const SidecarAnswer& answer, const J
                          shown_age, std::to_string(number(consumer, "lost")),
                          std::to_string(number(consumer, "failed")), state});
   const bool heard = consumer.contains("heard_ms") && consumer["heard_ms"].is_number_unsigned();
-  const std::chrono::milliseconds silence(number(consumer, "heard_ms"));
+  const std::chrono::milliseconds silence(std::min(number(consumer, "heard_ms"), kSilenceMsMax));
   health.add(state == "DIVERGED", "diverged");
   health.add(!heard, "not heard of");
   health.add(heard && silence > limits::kConsumerSilent, "silent " + short_duration(silence));
@@ -110,6 +113,23 @@ void add_stream(std::vector<Row>& rows, const SidecarAnswer& answer, const Json&
 }
 
 }  // namespace
+
+Result<Json> parse_report(std::string_view text) {
+  auto report = parse_json(text);
+  if (!report || !report->is_object())
+    return fail(ErrorCode::kCorruption, "it answers with something that is no report");
+  return std::move(*report);
+}
+
+std::vector<Behind> consumers_behind(const Json& report) {
+  std::vector<Behind> behind;
+  for (const Json& consumer : list(report, "consumers")) {
+    if (number(consumer, "lag") == 0) continue;
+    behind.push_back({text(consumer, "stream"), text(consumer, "consumer"),
+                      Sequence{number(consumer, "cursor")}});
+  }
+  return behind;
+}
 
 std::vector<std::string> streams_not_served(const SidecarAnswer& answer) {
   std::vector<std::string> missing;

@@ -7,12 +7,24 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "common/base/ids.h"
 #include "common/base/result.h"
 #include "topology/topology.h"
 
 namespace forebay {
+
+/// A report as a sidecar sends it. kCorruption for what is none, nested too deep among that.
+[[nodiscard]] Result<nlohmann::ordered_json> parse_report(std::string_view text);
+
+/// A consumer that a report says has not applied everything.
+struct Behind {
+  std::string stream, consumer;
+  Sequence cursor;
+};
+[[nodiscard]] std::vector<Behind> consumers_behind(const nlohmann::ordered_json& report);
 
 /// What one sidecar said.
 struct SidecarAnswer {

@@ -29,11 +29,8 @@ Result<Json> report_of(ControlClient& client) {
   const auto answer = client.request(StatusRequest{}, limits::kStatusTimeout);
   if (!answer) return fail(answer.error());
   const auto* status = std::get_if<StatusReport>(&answer->body);
-  Json report = status == nullptr ? Json() : Json::parse(status->report, nullptr, false);
-  if (!report.is_object()) {
-    return fail(ErrorCode::kCorruption, "the sidecar at " + client.endpoint() +
-                                            " answers with something that is no report");
-  }
+  auto report = parse_report(status == nullptr ? std::string_view() : status->report);
+  if (!report) return fail(report.error().in("the sidecar at " + client.endpoint()));
   return report;
 }
 
@@ -64,13 +61,9 @@ SidecarAnswer ask(const Globals& globals, const Topology& topology, const Sideca
   answer.report = report_of(**client);
   answer.asked = std::chrono::steady_clock::now();
   if (!answer.report) return answer;
-  for (const Json& consumer : answer.report->value("consumers", Json::array())) {
-    if (consumer.value("lag", 0) == 0) continue;
-    const auto stream = consumer.value("stream", "");
-    const Sequence cursor{consumer.value("cursor", std::uint64_t{0})};
-    if (const auto age = age_after(**client, stream, cursor)) {
-      answer.ages[{stream, consumer.value("consumer", "")}] = *age;
-    }
+  for (const Behind& consumer : consumers_behind(*answer.report)) {
+    if (const auto age = age_after(**client, consumer.stream, consumer.cursor))
+      answer.ages[{consumer.stream, consumer.consumer}] = *age;
   }
   return answer;
 }

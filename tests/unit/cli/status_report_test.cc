@@ -120,4 +120,33 @@ TEST_CASE("TheProgressLineShowsShareRateAndTimeLeft") {
   CHECK(progress_line(0, 0, 1000, 10s) == "1000 events, 100/s");
 }
 
+TEST_CASE("AReportThatIsNoneIsRefusedAndNotPrinted") {
+  // Regression: one of many levels went to a printer that recurses.
+  const std::string deep =
+      R"({"consumers":)" + std::string(1 << 20, '[') + std::string(1 << 20, ']');
+  for (const std::string& text : {std::string(), std::string("[]"), std::string("{"), deep + "}"}) {
+    const auto report = parse_report(text);
+    REQUIRE_FALSE(report.has_value());
+    CHECK(report.error().code == ErrorCode::kCorruption);
+  }
+  CHECK(parse_report("{}").value() == Json::object());
+}
+
+TEST_CASE("AReportWithFieldsOfOtherKindsIsShownAsFarAsItGoes") {
+  // Regression: a consumer that is no object ended the program, a lag of 2^32 was none, and a silence
+  // of more than nanoseconds count overflowed.
+  SidecarAnswer odd = answer(7u);
+  odd.report = parse_report(R"({"streams":[{"stream":"stock","head":"x"},5],"consumers":[3,[],)"
+                            R"({"stream":"stock","consumer":"a","lag":4294967296,"cursor":9,)"
+                            R"("heard_ms":18446744073709551615},)"
+                            R"({"stream":7,"consumer":null,"lag":1}]})");
+  const auto behind = consumers_behind(*odd.report);
+  REQUIRE(behind.size() == 2);
+  CHECK(behind[0].consumer == "a");
+  CHECK(behind[0].cursor == Sequence{9});
+  CHECK(behind[1].stream.empty());
+  const auto rows = status_rows({odd}, {});
+  CHECK(rows.at(1).back().find("silent") != std::string::npos);
+}
+
 }  // namespace forebay
