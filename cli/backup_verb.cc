@@ -8,10 +8,10 @@
 #include "cli/progress.h"
 #include "cli/reach.h"
 #include "cli/verb.h"
-#include "common/base/bytes.h"
 #include "common/base/limits.h"
 #include "common/client/range_reader.h"
 #include "common/service/state_lock.h"
+#include "common/wire/records_frame.h"
 #include "sidecar/log/backup_file.h"
 #include "sidecar/log/layout.h"
 #include "sidecar/log/restore.h"
@@ -44,23 +44,10 @@ Result<AllRecords> ask_for_records(ControlClient& client) {
   const auto* records = std::get_if<Records>(&answer->body);
   if (records == nullptr || !answer->payload)
     return fail(ErrorCode::kCorruption, "the sidecar does not answer with its records");
+  const auto entries = parse_records(answer->payload->view(), records->count);
+  if (!entries) return fail(entries.error());
   AllRecords all{answer->payload, {}};
-  std::string_view rest = all.owner->view();
-  const auto take = [&]() -> std::optional<std::string_view> {
-    if (rest.size() < sizeof(std::uint32_t)) return std::nullopt;
-    const auto size = load_le<std::uint32_t>(rest.data());
-    rest.remove_prefix(sizeof(std::uint32_t));
-    if (rest.size() < size) return std::nullopt;
-    const std::string_view part = rest.substr(0, size);
-    rest.remove_prefix(size);
-    return part;
-  };
-  while (all.items.size() < records->count) {
-    const auto key = take();
-    const auto value = key ? take() : std::nullopt;
-    if (!value) return fail(ErrorCode::kCorruption, "the sidecar's records are cut short");
-    all.items.push_back({*key, *value});
-  }
+  for (const RecordEntry& entry : *entries) all.items.push_back({entry.key, entry.value});
   return all;
 }
 

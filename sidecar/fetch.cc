@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "common/base/bytes.h"
+#include "common/wire/records_frame.h"
 
 namespace forebay {
 namespace {
@@ -135,12 +135,7 @@ Result<Outgoing> serve_records(const Log& log, const Peer& peer) {
   const auto records = log.snapshot().records();
   if (!records) return fail(records.error());
   std::string bytes;
-  for (const auto& [key, value] : *records) {
-    for (const std::string& part : {key, value}) {
-      append_le(bytes, static_cast<std::uint32_t>(part.size()));
-      bytes += part;
-    }
-  }
+  for (const auto& [key, value] : *records) append_record(bytes, {key, value});
   return Outgoing{peer, Records{records->size()}, std::move(bytes)};
 }
 
