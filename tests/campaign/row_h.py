@@ -1,0 +1,159 @@
+"""Row H: every decoder and stored record under libFuzzer with ASan and UBSan; a case is one decoder for 20 s.
+
+The targets are tests/fuzz (README.md there), built by clang in build-fuzz. What a slice finds stays in
+.run/campaign/corpus/<decoder>, where the next one of that decoder goes on; it begins with the targets' own seeds and
+the examples. An input must neither crash, leak, break a property, take more than a second nor allocate without bound.
+"""
+
+import contextlib
+import fcntl
+import os
+import re
+import resource
+import shutil
+import subprocess
+import time
+
+import harness
+
+TITLE = "fuzz"
+DECODERS = (
+    "backup", "batch", "beacon", "event", "event_json", "log_record", "node_record", "node_request", "page_file",
+    "query", "records_reply", "reply", "request", "secret", "status_report", "subscription", "time", "token",
+    "topology", "upstream_event", "value", "zap",
+)  # fmt: skip
+SECONDS = 20
+CI, FULL = len(DECODERS), len(DECODERS) * 90  # 30 minutes a decoder
+SLICE = 1
+
+LENGTH_MAX = {"backup": 20_000, "batch": 40_000, "event": 12_000, "page_file": 65_536, "request": 20_000}
+LENGTH_MAX_ELSE = 8_192
+INPUT_SECONDS_MAX = 1
+INPUTS_MIN = 100  # a slice that tried fewer has shown nothing
+
+PLACE = harness.KEPT.parent
+BUILD = harness.ROOT / "build-fuzz"
+PROGRAM = BUILD / "bin" / "forebay-fuzz"
+EXAMPLES = {"event_json": "examples/demo/[cfi]*.ndjson", "topology": "topology/*.toml"}
+ARTIFACTS = ("crash-", "leak-", "oom-", "timeout-", "slow-unit-")
+
+
+@contextlib.contextmanager
+def alone(name):
+    """One slice at a time, of all that run in this checkout."""
+    PLACE.mkdir(parents=True, exist_ok=True)
+    with open(PLACE / f"{name}.lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def build():
+    """Does nothing if everything is built."""
+    environment = dict(os.environ, CC="clang", CXX="clang++")
+    command = ["scripts/build", BUILD.name, "-DFOREBAY_FUZZ=ON", "-DFOREBAY_TESTS=OFF", "--", "forebay-fuzz"]
+    with alone("fuzz-build"):
+        done = subprocess.run(command, cwd=harness.ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"tests/fuzz does not build (packages: scripts/install test):\n{done.stdout[-4000:]}"
+    named = subprocess.run([PROGRAM], env=fuzzing(None), capture_output=True, text=True, check=True).stdout.split()
+    assert tuple(named) == DECODERS, f"the program fuzzes {named}, this row {DECODERS}"
+
+
+def fuzzing(decoder, **more):
+    """The environment in which the program fuzzes it."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("FOREBAY_FUZZ")}
+    if decoder:
+        environment["FOREBAY_FUZZ"] = decoder
+    environment["ASAN_OPTIONS"] = "detect_leaks=1:quarantine_size_mb=16:strict_string_checks=1"
+    environment["UBSAN_OPTIONS"] = "print_stacktrace=1:halt_on_error=1"
+    return environment | more
+
+
+def corpus_of(decoder, folder):
+    """Where its inputs are; with its seeds the first time."""
+    corpus = PLACE / "corpus" / decoder
+    with alone("fuzz-seeds"):
+        if not corpus.exists():
+            made = folder / "seeds"
+            made.mkdir()
+            subprocess.run([PROGRAM], env=fuzzing(decoder, FOREBAY_FUZZ_SEEDS=str(made)), cwd=folder, check=True)
+            for number, line in enumerate(examples(decoder)):
+                (made / f"example-{number}").write_bytes(line)
+            corpus.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(made, corpus)
+    return corpus
+
+
+def examples(decoder):
+    for path in sorted(harness.ROOT.glob(EXAMPLES[decoder])) if decoder in EXAMPLES else ():
+        text = path.read_bytes()
+        yield from text.splitlines()[:10] if path.suffix == ".ndjson" else [text]
+
+
+def command_for(decoder, seed, corpus, folder):
+    return [
+        PROGRAM, corpus, f"-seed={seed}", f"-max_total_time={SECONDS}", f"-artifact_prefix={folder}/",
+        f"-max_len={LENGTH_MAX.get(decoder, LENGTH_MAX_ELSE)}", "-rss_limit_mb=512", "-malloc_limit_mb=64",
+        "-timeout=5", f"-report_slow_units={INPUT_SECONDS_MAX}", "-print_final_stats=1", "-use_value_profile=1",
+    ]  # fmt: skip
+
+
+def play(run):
+    build()
+    run.each(fuzz)
+
+
+def fuzz(case):
+    decoder = case.kind = DECODERS[case.number % len(DECODERS)]
+    work = case.folder / "work"
+    work.mkdir()
+    corpus = corpus_of(decoder, work)
+    command = command_for(decoder, case.dice.randrange(1, 1 << 31), corpus, case.folder)
+    try:
+        with open(case.folder / "log", "wb") as log:
+            code = subprocess.run(command, cwd=work, env=fuzzing(decoder), stdout=log, stderr=log, check=False,
+                                  timeout=SECONDS * 10).returncode  # fmt: skip
+    finally:
+        shutil.rmtree(work)
+    log = (case.folder / "log").read_text(encoding="utf-8", errors="replace")
+    found = [path for path in sorted(case.folder.iterdir()) if path.name.startswith(ARTIFACTS)]
+    for path in found:
+        tell(case, decoder, path, log)
+    case.need(code == 0 or found, "harness", f"{decoder}: the fuzzer ended with {code}\n{log[-3000:]}")
+    tried = re.search(r"stat::number_of_executed_units:\s+(\d+)", log)
+    enough = tried and int(tried[1]) >= INPUTS_MIN
+    case.need(found or enough, "harness", f"{decoder}: {tried and tried[1]} inputs tried\n{log[-1500:]}")
+
+
+def tell(case, decoder, path, log):
+    """The violation that an input is, unless it was only slow while the machine was busy."""
+    kind = path.name.partition("-")[0]
+    if kind == "slow" and not slow(decoder, path, case.folder):
+        return
+    kept = harness.KEPT / f"{case.row}-{case.seed}-{case.number}" / path.name
+    where = re.search(r"^(==\d+== ?ERROR|.*runtime error|does not hold|.*broken invariant)", log, re.M)
+    begin = where.start() if where else max(0, len(log) - 3000)
+    case.violation(
+        "I7" if kind == "crash" else "I8",
+        f"{decoder}: {kind} with an input of {path.stat().st_size} bytes; again:\n"
+        f"  (cd $(mktemp -d) && FOREBAY_FUZZ={decoder} {PROGRAM} {kept})\n"
+        f"{log[begin : begin + 3000]}",
+    )
+    case.keep(path)
+
+
+def slow(decoder, path, folder):
+    """Whether the input takes so long of a processor each time, beside what an empty one takes."""
+    empty = folder / "empty"
+    empty.write_bytes(b"")
+    took = [processor_seconds(decoder, path, folder) - processor_seconds(decoder, empty, folder) for _ in range(3)]
+    return min(took) > INPUT_SECONDS_MAX
+
+
+def processor_seconds(decoder, path, folder):
+    work = folder / f"again-{time.monotonic_ns()}"
+    work.mkdir()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([PROGRAM, path], cwd=work, env=fuzzing(decoder), capture_output=True, check=False)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    shutil.rmtree(work)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

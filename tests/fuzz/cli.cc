@@ -1,0 +1,34 @@
+// What the tools make of the answers of sidecars and nodes.
+#include "cli/status_report.h"
+#include "common/event/json_value.h"
+#include "tests/fuzz/fuzz.h"
+
+namespace forebay::fuzz {
+namespace {
+
+void decode_status_report(std::string_view input) {
+  auto report = parse_report(input);
+  if (!report) return;
+  static_cast<void>(print_json(*report));
+  SidecarAnswer answer{"near", {"orders", "payments"}, *report, {}, {}, {}};
+  for (const Behind& consumer : consumers_behind(*report))
+    answer.ages[{consumer.stream, consumer.consumer}] = std::chrono::hours(1);
+  SidecarAnswer before = answer;
+  before.asked -= std::chrono::seconds(1);
+  add_rates(answer, before);
+  const auto rows = status_rows({answer, before}, {});
+  for (const auto& row : rows)
+    require(row.size() == rows.front().size(), "a row has as many cells as any other");
+}
+
+std::vector<std::string> status_report_seeds() {
+  return {
+      R"({"sidecar":"near","full":false,"streams":[{"stream":"orders","incarnation":"a","head":9,)"
+      R"("oldest":1,"bytes":2048,"lost":0,"refusing":false,"damaged":0}],"consumers":[)"
+      R"({"stream":"orders","consumer":"audit","cursor":5,"lag":4,"lost":0,"failed":0,)"
+      R"("state":"LIVE","heard_ms":20},{"stream":"orders","consumer":"b","lag":0}]})"};
+}
+const Decoder status_report_decoder{"status_report", decode_status_report, status_report_seeds};
+
+}  // namespace
+}  // namespace forebay::fuzz
