@@ -130,14 +130,14 @@ int verify(const Globals& globals, const VerifyOptions& options) {
   if (!report) return exit_with(report.error());
   Json json = as_json(*report);
   if (!globals.json) print(*report);
-  int exit_code = report->sound() ? kExitDone : kExitFailed;
+  int code = report->sound() ? kExitDone : kExitFailed;
   if (options.repair && !report->sound()) {
     auto repair = repair_log(folder, SystemClock().wall());
     if (!repair) return exit_with(repair.error());
     say_what_is_gone(**sidecar, *repair);
     json["repair"] = as_json(*repair);
     if (!globals.json) print(*repair);
-    exit_code = kExitDone;
+    code = kExitDone;
   } else if (report->sound()) {
     notice("sound");
   } else {
@@ -145,7 +145,7 @@ int verify(const Globals& globals, const VerifyOptions& options) {
            " --repair` keeps what is sound and puts gaps for the rest");
   }
   if (globals.json) std::printf("%s\n", print_json(json).c_str());
-  return exit_code;
+  return code;
 }
 
 }  // namespace

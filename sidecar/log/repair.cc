@@ -48,8 +48,8 @@ class StreamRepair {
   /// then past whatever anybody was told of.
   void end_unknown(Sequence told) {
     if (report.batches == 0 && report.gaps == 0) begin_at(told);
-    constexpr Sequence kEnd{std::numeric_limits<std::uint64_t>::max()};
-    if (old_incarnation_) fill_in({out_.next(index_), kEnd, kTailReason, last_checksum_, 0});
+    constexpr Sequence kForEver{std::numeric_limits<std::uint64_t>::max()};
+    if (old_incarnation_) fill_in({out_.next(index_), kForEver, kTailReason, last_checksum_, 0});
     report.skipped_ahead = true;
     gap_up_to(std::max(told, out_.next(index_)) + kSkip, kTailReason);
   }
@@ -123,7 +123,7 @@ Result<Salvage> look_everywhere(const std::string& dir) {
     Sequence first, next;
   };
   std::vector<Missing> missing;
-  constexpr Sequence kEnd{std::numeric_limits<std::uint64_t>::max()};
+  constexpr Sequence kForEver{std::numeric_limits<std::uint64_t>::max()};
   for (const auto& [name, stream] : log->streams) {
     std::optional<Incarnation> incarnation;
     if (stream.record) incarnation = stream.record->incarnation;
@@ -137,10 +137,10 @@ Result<Salvage> look_everywhere(const std::string& dir) {
         [&](const Hole& hole) {
           missing.push_back({incarnation, hole.first, hole.next});
         });
-    if (!stream.record || log->older) missing.push_back({incarnation, end, kEnd});
+    if (!stream.record || log->older) missing.push_back({incarnation, end, kForEver});
   }
   if (log->walk().damaged() == 0 && log->problems.empty() && missing.empty()) return Salvage{};
-  if (log->may_lack("")) missing.push_back({std::nullopt, Sequence{1}, kEnd});
+  if (log->may_lack("")) missing.push_back({std::nullopt, Sequence{1}, kForEver});
   return salvage(log->file(), [&](const BatchHeader& header) {
     return std::any_of(missing.begin(), missing.end(), [&](const Missing& each) {
       return (!each.of || *each.of == header.origin.incarnation) && header.first() < each.next &&

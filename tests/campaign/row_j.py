@@ -17,8 +17,30 @@ TITLE = "planted bugs"
 FULL = CI = 20
 SLICE = 1
 
+SIMULATION = ("G", "--seed", 0, "--first", 1000, "--count", 25)
 # Bug → the row that has to see it, and its cases from the first on until one does.
-SEEN_BY = {}
+SEEN_BY = {
+    1: SIMULATION,
+    2: SIMULATION,
+    3: ("A", "--count", 200),
+    4: ("A", "--count", 400),
+    5: ("B", "--count", 60),
+    6: SIMULATION,
+    7: SIMULATION,
+    8: SIMULATION,
+    9: SIMULATION,
+    10: SIMULATION,
+    11: ("G", "--seed", 0, "--first", 62, "--count", 1),  # a stream that is trimmed empty is rare
+    12: ("F", "--first", 5, "--count", 1),  # a restored log
+    13: ("F", "--first", 4, "--count", 1),  # retention that waits
+    14: ("I", "--first", 16, "--count", 1),  # a gatekeeper that is dead
+    15: ("D", "--count", 100),
+    16: ("I", "--first", 9, "--count", 1),  # bombs, and a batch that lies
+    17: ("A", "--count", 400),
+    18: SIMULATION,
+    19: SIMULATION,
+    20: ("B", "--count", 60),
+}
 PLAY_SECONDS_MAX = 600
 
 

@@ -99,16 +99,16 @@ void take_out(const std::string& dir, const std::vector<std::uint64_t>& bases) {
 }
 
 TEST_CASE("WhatIsMissingBeforeTheFirstBatchFoundIsCorruptAndNotPassedOver") {
-  Fixture f;
+  FetchFixture f;
   f.log.reset();
   take_out(f.dir / "log", {3, 5});
   f.log = std::move(*Log::open({f.dir / "log", {"a"}, std::uint64_t{12} << 20}));
-  const auto reply = f.serve(Fixture::from(4));
+  const auto reply = f.serve(FetchFixture::from(4));
   const auto* corrupt = std::get_if<Corrupt>(&reply.reply);
   REQUIRE(corrupt != nullptr);
   CHECK(corrupt->first == Sequence{4});
   CHECK(corrupt->count == 3);
-  CHECK(std::get<Batches>(f.serve(Fixture::from(7)).reply).next == Sequence{11});
+  CHECK(std::get<Batches>(f.serve(FetchFixture::from(7)).reply).next == Sequence{11});
 }
 
 TEST_CASE("AFetchFromBeforeTheOldestIsTrimmed") {

@@ -1,0 +1,71 @@
+#include "common/wire/listener.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+
+#include "common/base/limits.h"
+
+namespace forebay {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+/// Takes connections, and says nothing on them.
+class SilentPeer {
+ public:
+  SilentPeer() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = ::htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    auto* any = reinterpret_cast<sockaddr*>(&address);
+    REQUIRE(::bind(socket_, any, size) == 0);
+    REQUIRE(::listen(socket_, 8) == 0);
+    REQUIRE(::getsockname(socket_, any, &size) == 0);
+    endpoint = "tcp://127.0.0.1:" + std::to_string(::ntohs(address.sin_port));
+  }
+  ~SilentPeer() {
+    for (const int each : taken_) ::close(each);
+    ::close(socket_);
+  }
+
+  bool takes_another(milliseconds within) {
+    pollfd ready{socket_, POLLIN, 0};
+    if (::poll(&ready, 1, static_cast<int>(within.count())) != 1) return false;
+    taken_.push_back(::accept4(socket_, nullptr, nullptr, SOCK_CLOEXEC));
+    return true;
+  }
+
+  std::string endpoint;
+
+ private:
+  int socket_;
+  std::vector<int> taken_;
+};
+
+// Heartbeats would have seen that the other end is gone; with them libzmq aborted where a listener
+// was not read for four seconds.
+TEST_CASE("AListenerThatHearsNothingConnectsAnew") {
+  SilentPeer peer;
+  Context context;
+  Listener listener(context, 100, std::nullopt);
+  REQUIRE(listener.connect(peer.endpoint));
+  listener.hear("orders");
+  REQUIRE(peer.takes_another(seconds(5)));
+  const MonoTime now = SystemClock().mono();
+  listener.say_what(now);
+  CHECK(!listener.receive());
+  listener.say_what(now + limits::kListenerSilence - milliseconds(1));
+  CHECK(!peer.takes_another(milliseconds(100)));
+  listener.say_what(now + limits::kListenerSilence);
+  CHECK(peer.takes_another(seconds(5)));
+}
+
+}  // namespace
+}  // namespace forebay
