@@ -14,8 +14,8 @@ What may be there, and why it is as harsh as a disk under ext4 or XFS may be, or
   promise it.
 - A size set (ftruncate, fallocate, O_TRUNC) and not synced is there or is not, by itself; what lies between is zeros.
 - Names: a folder's changes since its last fsync are there up to some point, in their order, a rename in one piece (both
-  file systems write them into a journal). Harsher than both: each folder has a journal of its own, and no sync of a
-  file brings its name along. So a file that was synced is gone if its folder was not.
+  file systems write them into a journal). Harsher than both: each folder has a journal of its own, so that what went to
+  another one may be in both or in neither, and no sync of a file brings its name along. So a file that was synced is gone if its folder was not.
 - A sync under way has done nothing. sync_file_range counts for nothing.
 - Of a process that was killed, what it did last is in the page cache as far as it came; the next process reads it, and
   it is on disk only once that one syncs.
@@ -260,10 +260,14 @@ class Disk:
         elif kind == "R":
             folder, name = self.place(path)
             other, new = self.place(more[0])
-            if folder is not other:
-                raise Unrecorded(f"{path} went to another folder")
-            if folder is not None and name in folder.live():
-                folder.pending.append({name: None, new: folder.live()[name]})
+            if folder is None or other is None or name not in folder.live():
+                raise Unrecorded(f"{path} was renamed from or to where nothing is known")
+            number = folder.live()[name]
+            if folder is other:
+                folder.pending.append({name: None, new: number})
+            else:
+                other.pending.append({new: number})
+                folder.pending.append({name: None})
         else:
             raise Unrecorded(f"a link {path}")
 

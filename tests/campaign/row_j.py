@@ -36,10 +36,10 @@ SEEN_BY = {
     14: ("I", "--first", 16, "--count", 1),  # a gatekeeper that is dead
     15: ("D", "--count", 100),
     16: ("I", "--first", 9, "--count", 1),  # bombs, and a batch that lies
-    17: ("A", "--count", 400),
+    17: ("A", "--count", 800),
     18: SIMULATION,
     19: SIMULATION,
-    20: ("B", "--count", 60),
+    20: ("A", "--count", 800),
 }
 PLAY_SECONDS_MAX = 600
 
