@@ -87,7 +87,7 @@ class Verify(KeyedTest):
         self.refused(damage, "leads to what is later")
 
     def test_a_log_that_was_cut_off_does_not_begin_anew(self):
-        self.refused(lambda data: b"", "its file is empty, and was not")
+        self.refused(lambda data: b"", "its file is empty, and was whole when it was made")
 
     def test_a_stream_whose_record_nothing_leads_to_does_not_begin_anew(self):
         def damage(data):
