@@ -47,6 +47,9 @@ TEST_CASE("WhatIsNotTomlIsRefusedWhereItStops") {
        "t:1:10: not TOML: Error while parsing table header: expected ']', saw '\\n'; mend this "
        "first, "
        "the rest was not checked\n"},
+      {"[\x05]\n",
+       "t:1:2: not TOML: Error while parsing key: expected bare key starting character or string "
+       "delimiter, saw '\\u0005'; mend this first, the rest was not checked\n"},
       {"a = 1\na = 2\n",
        "t:2:5: not TOML: Error while parsing key-value pair: cannot redefine existing integer 'a'; "
        "mend "
