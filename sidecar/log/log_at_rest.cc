@@ -89,7 +89,8 @@ void LogAtRest::check_metas() {
     problems.push_back(file_->metas() == 2
                            ? "the two first pages are not of one commit and the next"
                            : std::to_string(2 - file_->metas()) +
-                                 " of the two first pages cannot be read");
+                                 " of the two first pages cannot be read" +
+                                 (file_->unread().empty() ? "" : " (" + file_->unread() + ")"));
   }
   if (file_->pages() > file_->file_bytes() / kPageBytes)
     problems.push_back("it says that it has more pages than the file");

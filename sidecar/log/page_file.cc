@@ -92,7 +92,11 @@ Result<PageFile> PageFile::open(const std::string& path) {
   file.file_bytes_ = static_cast<std::uint64_t>(status.st_size);
   for (const std::uint64_t number : {0, 1}) {
     std::string page(kPageBytes, '\0');
-    if (file.read(number * kPageBytes, page.data(), page.size())) file.take_meta(number, page);
+    if (auto got = file.read(number * kPageBytes, page.data(), page.size())) {
+      file.take_meta(number, page);
+    } else {
+      file.unread_ = got.error().message;
+    }
   }
   return file;
 }
@@ -130,6 +134,7 @@ PageFile::PageFile(PageFile&& other) noexcept
     : descriptor_(std::exchange(other.descriptor_, -1)),
       file_bytes_(other.file_bytes_),
       metas_(other.metas_),
+      unread_(std::move(other.unread_)),
       now_(other.now_),
       before_(other.before_) {}
 

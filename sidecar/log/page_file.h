@@ -48,6 +48,8 @@ class PageFile {
 
   /// How many meta pages can be read: 0 to 2.
   [[nodiscard]] int metas() const { return metas_; }
+  /// Why one of them could not be read at all; empty if it was, whatever is in it.
+  [[nodiscard]] const std::string& unread() const { return unread_; }
   /// Whether there are two, of commits one after the other, each where it belongs.
   [[nodiscard]] bool metas_agree() const;
   /// Whether nothing was committed since the file was made: both are of no commit yet.
@@ -80,6 +82,7 @@ class PageFile {
   int descriptor_ = -1;
   std::uint64_t file_bytes_ = 0;
   int metas_ = 0;
+  std::string unread_;
   Meta now_, before_;
 };
 
