@@ -1,7 +1,5 @@
 #include "sidecar/log/log_at_rest.h"
 
-#include <algorithm>
-
 #include "common/base/bytes.h"
 #include "common/base/limits.h"
 #include "sidecar/log/layout.h"
@@ -32,18 +30,13 @@ Result<LogAtRest> LogAtRest::open(const std::string& dir) {
   const bool has_older = file->metas() == 2;
   LogAtRest log(std::move(*file));
   log.read_records();
-  if (has_older) {
+  if (log.records_damaged_ && has_older) {
     auto again = PageFile::open(dir + "/data.mdb");
     if (!again) return fail(again.error());
     again->go_back();
     LogAtRest before(std::move(*again));
     before.read_records();
-    // The commit after it left it as it was; if it is the later one, its number is damaged.
-    if (!log.records_damaged_ && before.leads_past(log)) {
-      log.older = true;
-      log.problems.push_back("the first page that names the earlier commit leads to what is later");
-    }
-    if (log.records_damaged_ && !before.records_damaged_) {
+    if (!before.records_damaged_) {
       before.problems.push_back("the records of the last commit cannot be read: " +
                                 log.walk_.damage().front());
       before.older = true;
@@ -57,16 +50,6 @@ Result<LogAtRest> LogAtRest::open(const std::string& dir) {
                                          ", which is what this build reads");
   }
   return log;
-}
-
-bool LogAtRest::leads_past(const LogAtRest& other) const {
-  return std::any_of(streams.begin(), streams.end(), [&](const auto& each) {
-    const auto& [name, stream] = each;
-    const auto there = other.streams.find(name);
-    return stream.record && there != other.streams.end() && there->second.record &&
-           stream.record->incarnation == there->second.record->incarnation &&
-           stream.record->next > there->second.record->next;
-  });
 }
 
 void LogAtRest::read_records() {

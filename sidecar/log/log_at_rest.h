@@ -76,8 +76,6 @@ class LogAtRest {
  private:
   explicit LogAtRest(PageFile file);
   void read_records();
-  /// Whether a stream's record in it is of a later commit.
-  [[nodiscard]] bool leads_past(const LogAtRest& other) const;
   void take_record(const PageFile::Entry& entry);
   void check_metas();
 

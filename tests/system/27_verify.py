@@ -77,15 +77,6 @@ class Verify(KeyedTest):
 
         self.refused(damage, "the two first pages are not of one commit and the next")
 
-    def test_nor_because_its_number_is_as_if_it_were_the_oldest(self):
-        def damage(data):
-            commits = [int.from_bytes(data[page + 144 : page + 152], "little") for page in (0, 4096)]
-            newest = 4096 * commits.index(max(commits))
-            data[newest + 144 : newest + 152] = (min(commits) - 1).to_bytes(8, "little")
-            return data
-
-        self.refused(damage, "leads to what is later")
-
     def test_a_log_that_was_cut_off_does_not_begin_anew(self):
         self.refused(lambda data: b"", "its file is empty, and was whole when it was made")
 
