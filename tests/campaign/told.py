@@ -197,6 +197,9 @@ class Witnesses:
                 from_ = refused.message["oldest"]
                 self._told.oldest[stream] = from_
                 continue
+            # Of a log without events nothing else tells which one it is.
+            first = self._told.incarnations.setdefault(stream, reply["incarnation"])
+            assert first == reply["incarnation"], f"{stream} began anew"
             for batch in decode_batches(reply["frame"]):
                 self._saw(stream, batch)
             self._told.heads[stream].tell(reply["next"] - 1)
