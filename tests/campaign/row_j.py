@@ -36,7 +36,7 @@ SEEN_BY = {
     14: ("I", "--first", 16, "--count", 1),  # a gatekeeper that is dead
     15: ("D", "--count", 100),
     16: ("I", "--first", 9, "--count", 1),  # bombs, and a batch that lies
-    17: ("A", "--count", 800),
+    17: ("A", "--seed", 5, "--count", 400),  # a recording that is trimmed past the consumer
     18: SIMULATION,
     19: SIMULATION,
     20: ("A", "--count", 800),
