@@ -16,6 +16,7 @@ def play(run):
     """One process for all seeds of a slice; it tells of each that failed, and how to run it again."""
     first, began = run.seed % SEEDS_APART * SEEDS_APART + run.first, time.monotonic()
     environment = dict(os.environ, FOREBAY_SIM_FIRST=str(first), FOREBAY_SIM_SEEDS=str(run.count))
+    environment.pop("TMPDIR", None)  # its logs are synced as ever: it puts them on memory unless told otherwise
     program = pathlib.Path(os.environ["FOREBAY_BIN"]) / "sim"
     done = subprocess.run([program], env=environment, capture_output=True, text=True, check=False)
     failures = {int(seed): what for seed, what in re.findall(r"^seed (\d+): (.*(?:\n  .*)?)", done.stdout, re.M)}
