@@ -114,6 +114,19 @@ Sequence told_end(const LogAtRest& source, const Salvage& found, const std::stri
   return end;
 }
 
+/// A page may be an old copy of itself: what was committed after a record was is then still there.
+bool is_stale(const LogAtRest& source, const Salvage& found, const std::string& name,
+              const StreamRecord& record) {
+  return std::any_of(source.producers.begin(), source.producers.end(),
+                     [&](const auto& each) {
+                       return each.second.stream == name && each.second.sequence >= record.next;
+                     }) ||
+         std::any_of(found.batches.begin(), found.batches.end(), [&](const FoundBatch& each) {
+           return each.header.origin.incarnation == record.incarnation &&
+                  each.header.first() >= record.next;
+         });
+}
+
 /// What the trees no longer reach is looked for everywhere in the file.
 Result<Salvage> look_everywhere(const std::string& dir) {
   auto log = LogAtRest::open(dir);
@@ -123,7 +136,12 @@ Result<Salvage> look_everywhere(const std::string& dir) {
     Sequence first, next;
   };
   std::vector<Missing> missing;
-  constexpr Sequence kForEver{std::numeric_limits<std::uint64_t>::max()};
+  struct End {
+    std::optional<Incarnation> of;
+    Sequence next;
+    bool known;
+  };
+  std::vector<End> ends;
   for (const auto& [name, stream] : log->streams) {
     std::optional<Incarnation> incarnation;
     if (stream.record) incarnation = stream.record->incarnation;
@@ -136,10 +154,17 @@ Result<Salvage> look_everywhere(const std::string& dir) {
         },
         [&](const Hole& hole) {
           missing.push_back({incarnation, hole.first, hole.next});
+          end = hole.next;
         });
-    if (!stream.record || log->older) missing.push_back({incarnation, end, kForEver});
+    ends.push_back({incarnation, end, stream.record && !log->older});
   }
-  if (log->walk().damaged() == 0 && log->problems.empty() && missing.empty()) return Salvage{};
+  const bool pages_damaged = log->walk().damaged() > 0 || !log->problems.empty();
+  constexpr Sequence kForEver{std::numeric_limits<std::uint64_t>::max()};
+  for (const End& end : ends) {
+    // What a crash left of a commit looks the same: where only batches are damaged, it is that.
+    if (!end.known || pages_damaged) missing.push_back({end.of, end.next, kForEver});
+  }
+  if (!pages_damaged && missing.empty()) return Salvage{};
   if (log->may_lack("")) missing.push_back({std::nullopt, Sequence{1}, kForEver});
   return salvage(log->file(), [&](const BatchHeader& header) {
     return std::any_of(missing.begin(), missing.end(), [&](const Missing& each) {
@@ -199,6 +224,7 @@ Result<Repair> rewrite(const std::string& dir, const std::string& target) {
     // An old copy of a record that is gone tells what the stream was, and at least how far it went.
     if (!stream.record && old != found->streams.end()) stream.record = old->second;
     if (stream.record) one.expect(stream.record->incarnation);
+    if (end_known) end_known = !is_stale(*source, *found, names[i], *stream.record);
     const LogAtRest::Read read = source->read(
         stream, [&](const BatchView& batch) { one.batch(batch); },
         [&](const Hole& hole) { one.hole(hole); });

@@ -4,6 +4,8 @@
 #include <catch2/catch.hpp>
 #include <random>
 
+#include "sidecar/log/layout.h"
+#include "sidecar/log/records.h"
 #include "sidecar/log/verify.h"
 #include "tests/support/damaged_log.h"
 
@@ -172,6 +174,45 @@ TEST_CASE("AnOldCopyOfABatchIsNotTakenForIt") {
   const auto repair = repair_log(made.folder(), kNow);
   REQUIRE(repair.has_value());
   CHECK(check_against(made) == std::map<std::string, std::uint64_t>{{"large", at->second.count}});
+}
+
+TEST_CASE("WhatWasCommittedAfterAnOldCopyOfARecordIsKept") {
+  MadeLog made;
+  make_log(made, 20);
+  const MadeLog::Stream& stream = made.streams["large"];
+  const auto at = std::next(stream.begin(), 30);
+  StreamRecord record;
+  {
+    const auto log = Log::open({made.folder(), {"large", "small"}, std::nullopt});
+    SECTION("its producer's record is newer") {}
+    SECTION("its producer has none") {
+      auto transaction = (*log)->begin();
+      REQUIRE(transaction.erase_producer({7}).has_value());
+      REQUIRE(transaction.commit().has_value());
+    }
+    record = (*log)->stream({0});
+  }
+  const std::string newest = encode_record(record);
+  record.next = Sequence{at->first};
+  record.last_checksum = parse_batch_header(std::prev(at)->second.header)->checksum;
+  const std::string bytes = test::read_file(made.file());
+  const auto each_of = [&](const std::string& what, const auto& write_over) {
+    for (std::size_t found = bytes.find(what); found != std::string::npos;
+         found = bytes.find(what, found + 1))
+      write_over(found);
+  };
+  each_of(newest,
+          [&](std::size_t found) { test::write_at(made.file(), found, encode_record(record)); });
+  // The batches that the old copy leads to are elsewhere by now.
+  const std::string key = std::string(log_layout::kBatchesPrefix) + "large";
+  each_of(key, [&](std::size_t found) {
+    test::write_at(made.file(), found + key.size() + 40, std::string("\1\0\0\0\0\0\0\0", 8));
+  });
+  const auto repair = repair_log(made.folder(), kNow);
+  REQUIRE(repair.has_value());
+  CHECK(repair->streams[0].salvaged == stream.size());
+  CHECK(repair->streams[0].skipped_ahead);
+  check_against(made);
 }
 
 TEST_CASE("AProducerThatSaidGoodbyeIsNotCalledLost") {
