@@ -6,10 +6,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 
+#include "common/base/bytes.h"
 #include "common/base/limits.h"
 #include "common/base/planted.h"
 
@@ -63,6 +65,29 @@ Result<void> make_file(const std::string& dir, std::size_t map_bytes) {
   return {};
 }
 
+/// LMDB believes what a first page says of the size of pages, and divides by it.
+Result<void> check_page_size(const std::string& file) {
+  constexpr std::uint32_t kPageBytes = 4096;
+  constexpr off_t kPageSizeAt = 40;
+  const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return fail_errno("cannot open " + file, errno);
+  Result<void> checked;
+  for (const off_t page : {0, 1}) {
+    std::array<char, sizeof(std::uint32_t)> bytes{};
+    const ssize_t got =
+        ::pread(descriptor, bytes.data(), bytes.size(), page * kPageBytes + kPageSizeAt);
+    if (got < 0) checked = fail_errno("cannot read " + file, errno);
+    // What is cut off, LMDB tells.
+    if (got == static_cast<ssize_t>(bytes.size()) &&
+        load_le<std::uint32_t>(bytes.data()) != kPageBytes) {
+      checked = fail(ErrorCode::kCorruption,
+                     file + " is damaged: page " + std::to_string(page) + " is no first page");
+    }
+  }
+  ::close(descriptor);
+  return checked;
+}
+
 /// LMDB opens its data file, twice, without O_CLOEXEC: a child that outlived us would hold it.
 Result<void> close_on_exec(const std::string& dir) {
   namespace fs = std::filesystem;
@@ -101,6 +126,7 @@ Result<Environment> open_environment(const std::string& dir, std::size_t map_byt
                                      unsigned databases_max) {
   if (auto made = make_folder(dir); !made) return fail(made.error());
   if (auto made = make_file(dir, map_bytes); !made) return fail(made.error());
+  if (auto checked = check_page_size(dir + "/data.mdb"); !checked) return fail(checked.error());
   MDB_env* raw = nullptr;
   int code = mdb_env_create(&raw);
   if (code != 0) return fail_lmdb("cannot create an environment", code);

@@ -208,14 +208,18 @@ bool TreeWalk::Run::before(std::string_view key) const {
 }
 
 void TreeWalk::page(Run& run, std::uint64_t number, unsigned depth, const Bounds& bounds) {
+  of_several_times_ |= number < used_.size() && used_[number];
   if (!take(number, 1)) return;
   std::string page(kPageBytes, '\0');
   if (const auto read = file_->read(number * kPageBytes, page.data(), page.size()); !read)
     return damage(number, read.error().message);
   const auto flags = at<std::uint16_t>(page, kFlagsAt);
   const std::uint16_t expected = depth == run.tree.depth ? kLeaf : kBranch;
-  if (at<std::uint64_t>(page, kNumberAt) != number || flags != expected)
+  if (at<std::uint64_t>(page, kNumberAt) != number || flags != expected) {
+    of_several_times_ |= at<std::uint64_t>(page, kNumberAt) == number &&
+                         (flags == kLeaf || flags == kBranch || flags == kOverflow);
     return damage(number, expected == kLeaf ? "it is no leaf" : "it is no branch");
+  }
   if (expected == kLeaf) return leaf(run, number, page, bounds);
   const auto nodes = nodes_of(page);
   if (nodes.empty()) return damage(number, "a branch without nodes");
@@ -240,24 +244,32 @@ void TreeWalk::page(Run& run, std::uint64_t number, unsigned depth, const Bounds
   }
 }
 
+bool TreeWalk::fits(std::string_view key, const Bounds& bounds, bool integer_keys) {
+  if (integer_keys && key.size() != sizeof(std::uint64_t)) return false;
+  return !(bounds.low && ascends(key, *bounds.low, integer_keys)) &&
+         !(bounds.high && !ascends(key, *bounds.high, integer_keys));
+}
+
 void TreeWalk::leaf(Run& run, std::uint64_t number, std::string_view page, const Bounds& bounds) {
   const auto nodes = nodes_of(page);
   if (nodes.empty()) return damage(number, "a leaf without nodes");
+  const bool integers = run.tree.integer_keys;
+  of_several_times_ |= std::none_of(nodes.begin(), nodes.end(), [&](std::size_t offset) {
+    const auto node = node_at(page, offset);
+    return node && fits(node->key, bounds, integers);
+  });
   for (const std::size_t offset : nodes) {
     const auto node = node_at(page, offset);
-    if (!node || (run.tree.integer_keys && node->key.size() != sizeof(std::uint64_t))) {
+    if (!node || (integers && node->key.size() != sizeof(std::uint64_t))) {
       damage(number, "a node that is none");
       continue;
     }
-    if (!run.last_key.empty() && !ascends(run.last_key, node->key, run.tree.integer_keys)) {
+    if (!run.last_key.empty() && !ascends(run.last_key, node->key, integers)) {
       damage(number, "keys out of order");
       continue;
     }
-    const bool integers = run.tree.integer_keys;
-    if ((bounds.low && ascends(node->key, *bounds.low, integers)) ||
-        (bounds.high && !ascends(node->key, *bounds.high, integers))) {
+    if (!fits(node->key, bounds, integers))
       damage(number, "a key that its branch does not lead to");
-    }
     if (run.before(node->key)) continue;
     PageFile::Entry entry{node->key, {}, std::nullopt};
     const std::size_t bytes = node->value_bytes();

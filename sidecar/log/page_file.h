@@ -106,6 +106,9 @@ class TreeWalk {
   /// What was damaged, one text each; at most kDamageTextsMax of them.
   [[nodiscard]] const std::vector<std::string>& damage() const { return damage_; }
   [[nodiscard]] std::uint64_t damaged() const { return damaged_; }
+  /// Whether pages, each sound in itself, do not fit together: some are old copies of themselves, and
+  /// which is not known.
+  [[nodiscard]] bool of_several_times() const { return of_several_times_; }
   /// Adds to damage().
   void damage(std::uint64_t page, const std::string& what);
 
@@ -127,12 +130,14 @@ class TreeWalk {
   void go(Run& run);
   void page(Run& run, std::uint64_t number, unsigned depth, const Bounds& bounds);
   void leaf(Run& run, std::uint64_t number, std::string_view page, const Bounds& bounds);
+  [[nodiscard]] static bool fits(std::string_view key, const Bounds& bounds, bool integer_keys);
   [[nodiscard]] std::optional<std::string_view> overflow(std::uint64_t number, std::size_t bytes);
 
   const PageFile* file_;
   std::vector<bool> used_;
   std::vector<std::string> damage_;
   std::uint64_t damaged_ = 0;
+  bool of_several_times_ = false;
   bool stopped_ = false;
   std::string value_;  // of an overflow run
 };

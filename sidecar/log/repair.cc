@@ -114,10 +114,12 @@ Sequence told_end(const LogAtRest& source, const Salvage& found, const std::stri
   return end;
 }
 
-/// A page may be an old copy of itself: what was committed after a record was is then still there.
+/// Whether a record is an old copy, its page set back to what it was once: what was committed after
+/// it is then still there, or other pages do not fit.
 bool is_stale(const LogAtRest& source, const Salvage& found, const std::string& name,
               const StreamRecord& record) {
-  return std::any_of(source.producers.begin(), source.producers.end(),
+  return found.of_several_times ||
+         std::any_of(source.producers.begin(), source.producers.end(),
                      [&](const auto& each) {
                        return each.second.stream == name && each.second.sequence >= record.next;
                      }) ||
@@ -166,12 +168,14 @@ Result<Salvage> look_everywhere(const std::string& dir) {
   }
   if (!pages_damaged && missing.empty()) return Salvage{};
   if (log->may_lack("")) missing.push_back({std::nullopt, Sequence{1}, kForEver});
-  return salvage(log->file(), [&](const BatchHeader& header) {
+  Salvage found = salvage(log->file(), [&](const BatchHeader& header) {
     return std::any_of(missing.begin(), missing.end(), [&](const Missing& each) {
       return (!each.of || *each.of == header.origin.incarnation) && header.first() < each.next &&
              each.first < header.next();
     });
   });
+  found.of_several_times = log->walk().of_several_times();
+  return found;
 }
 
 void put_producers(Rewriting& out, const LogAtRest& source, const Salvage& found,

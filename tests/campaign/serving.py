@@ -149,18 +149,19 @@ class Reader:
 
     def _await_scrub(self):
         """It reads all by itself from its start on: what it cannot serve is soon in its status, and nothing else."""
-        wanted = {name for name, seen in self.streams.items() if seen.refused}
         deadline = time.monotonic() + ANSWER_SECONDS
         while True:
-            report = json.loads(self._ask("status")["report"])
-            found = {each["stream"] for each in report["streams"] if each["damaged"]}
+            streams = {each["stream"]: each for each in json.loads(self._ask("status")["report"])["streams"]}
+            found = {name for name, each in streams.items() if each["damaged"]}
+            # What retention trims meanwhile it need not find.
+            wanted = {name for name, seen in self.streams.items()
+                      if any(first + count > streams[name]["oldest"] for first, count in seen.refused)}  # fmt: skip
             if wanted <= found:
                 break
             if time.monotonic() > deadline:
                 self.faults.append(f"it looks for damage and finds none in {wanted - found}")
                 return
-        for name in found - wanted:
-            self.damaged_by_scrub.add(name)
+        self.damaged_by_scrub |= {name for name in found if not self.streams[name].refused}
 
     def _publish(self, name):
         """One more event; it may be refused, but not lie elsewhere than at the end."""
@@ -230,6 +231,8 @@ def repaired_faults(reader, log, damage, report):
         return
     reports = {each["stream"]: each for each in report["streams"]}
     untouched = not damage.touched & (log.places.records | {0, 1})
+    # Where pages contradict each other, which of them are old copies cannot be told: the record may be one.
+    end_known = untouched and "stale" not in damage.kind and not damage.touched & set(log.places.of_kind("branch"))
     for name, stream in log.streams.items():
         seen = reader.streams[name]
         yield from (f"{name}: {fault}" for fault in seen.faults)
@@ -242,7 +245,7 @@ def repaired_faults(reader, log, damage, report):
             if not any(f"stream {name}:" in each for each in report["problems"]):
                 yield f"{name}: there is nothing left of it, and the repair does not say so"
             continue
-        yield from (f"{name}: {fault}" for fault in _stream_faults(seen, stream, told, untouched, damage))
+        yield from (f"{name}: {fault}" for fault in _stream_faults(seen, stream, told, untouched, end_known, damage))
         yield from (f"{name}: {fault}" for fault in _missing(name, seen, stream, told, log, damage))
     yield from _producer_faults(reader, log, untouched, damage)
 
@@ -260,7 +263,7 @@ def has_record(data, name, incarnation):
     return False
 
 
-def _stream_faults(seen, stream, told, untouched, damage):
+def _stream_faults(seen, stream, told, untouched, end_known, damage):
     if seen.incarnation == stream.incarnation:
         yield "its incarnation is the old one"
     once = {batch.base: batch for batch in seen.batches}.values()  # it was read twice
@@ -286,7 +289,7 @@ def _stream_faults(seen, stream, told, untouched, damage):
         yield f"its gaps have {gaps} sequences, the status says {seen.lost} lost, the repair {told['lost']}"
     if damage.rolled_back:
         return  # the log of then
-    if told["skipped_ahead"] and untouched:
+    if told["skipped_ahead"] and end_known:
         yield "it goes on far behind its end, which was known"
     if seen.head < stream.head or (seen.head > stream.head and not told["skipped_ahead"]):
         yield f"its head is {seen.head}, it was {stream.head}"

@@ -167,6 +167,21 @@ TEST_CASE("AForeignFormatIsRefusedAndLeftAlone") {
   }
 }
 
+// LMDB divides by it.
+TEST_CASE("AFirstPageThatNamesAnotherSizeOfPagesIsRefused") {
+  const test::TempDir dir;
+  { const auto store = open_store(dir / "view"); }
+  const int page = GENERATE(0, 1);
+  std::fstream(dir / "view/data.mdb", std::ios::binary | std::ios::in | std::ios::out)
+      .seekp(page * 4096 + 40)
+      .write("\0\0\0\0", 4);
+  const auto refused = Store::open(dir / "view", {"first"});
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().code == ErrorCode::kCorruption);
+  CHECK(refused.error().message.find("page " + std::to_string(page) + " is no first page") !=
+        std::string::npos);
+}
+
 TEST_CASE("EveryOpeningPutsAnotherBootId") {
   // The boot id is not readable by the interface; the store file must differ after an opening that
   // wrote nothing else.
