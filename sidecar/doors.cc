@@ -32,10 +32,13 @@ ControlDoors::ControlDoors(Context& context, const std::optional<FarSide>& far)
   if (far) far_router_.emplace(context, SocketKind::kRouter, limits::kControlHighWaterMessages);
 }
 
-Result<void> ControlDoors::bind(const SidecarEndpoints& endpoints, const Gatekeeper* gate) {
+Result<void> ControlDoors::bind(const SidecarEndpoints& endpoints, const Gatekeeper* gate,
+                                DoorConnections& connections) {
   limit_requests(near_router_);
+  connections.near.watch(near_router_);
   if (auto bound = bind_all(near_router_, endpoints.control); !bound || !far_router_) return bound;
   limit_requests(*far_router_);
+  connections.far.watch(*far_router_);
   far_router_->serve_encrypted(far_->own, *gate);
   return bind_all(*far_router_, endpoints.far_control);
 }
@@ -92,10 +95,13 @@ BroadcastDoors::BroadcastDoors(Context& context, const std::optional<FarSide>& f
   if (far) far_router_.emplace(context, SocketKind::kRouter, limits::kBroadcastHighWaterMessages);
 }
 
-Result<void> BroadcastDoors::bind(const SidecarEndpoints& endpoints, const Gatekeeper* gate) {
+Result<void> BroadcastDoors::bind(const SidecarEndpoints& endpoints, const Gatekeeper* gate,
+                                  DoorConnections& connections) {
   near_pub_.limit_frames(limits::kSubscriptionFrameBytesMax);
+  connections.near.watch(near_pub_);
   if (auto bound = bind_all(near_pub_, endpoints.broadcast); !bound || !far_router_) return bound;
   far_router_->limit_frames(limits::kSubscriptionFrameBytesMax);
+  connections.far.watch(*far_router_);
   far_router_->serve_encrypted(far_->own, *gate);
   return bind_all(*far_router_, endpoints.far_broadcast);
 }

@@ -12,6 +12,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/ever_rarer.h"
+#include "common/wire/connections.h"
 #include "common/wire/control.h"
 #include "common/wire/gatekeeper.h"
 #include "common/wire/transport.h"
@@ -28,13 +29,20 @@ struct FarSide {
   Access access;
 };
 
+/// Those to a sidecar's sockets: from its own host, and from others.
+struct DoorConnections {
+  explicit DoorConnections(Context& context) : near(context), far(context) {}
+  Connections near, far;
+};
+
 /// For one thread.
 class ControlDoors {
  public:
   /// Both outlive it.
   ControlDoors(Context& context, const std::optional<FarSide>& far);
   /// `gate`: for those of other hosts, null where there is no such door.
-  [[nodiscard]] Result<void> bind(const SidecarEndpoints& endpoints, const Gatekeeper* gate);
+  [[nodiscard]] Result<void> bind(const SidecarEndpoints& endpoints, const Gatekeeper* gate,
+                                  DoorConnections& connections);
   void add_to(Poller& poller);
   [[nodiscard]] bool readable(const Poller& poller) const;
 
@@ -63,7 +71,8 @@ class ControlDoors {
 class BroadcastDoors {
  public:
   BroadcastDoors(Context& context, const std::optional<FarSide>& far);
-  [[nodiscard]] Result<void> bind(const SidecarEndpoints& endpoints, const Gatekeeper* gate);
+  [[nodiscard]] Result<void> bind(const SidecarEndpoints& endpoints, const Gatekeeper* gate,
+                                  DoorConnections& connections);
   void add_to(Poller& poller);
   /// Takes what those of other hosts want to hear, as far as they may.
   void take_wishes(MonoTime now);

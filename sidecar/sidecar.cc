@@ -57,6 +57,7 @@ class Service {
         holds_(log.stream_count()),
         ingest_(clock_, holds_, stream_infos(), producers),
         consumers_(clock_, holds_, stream_names(), consumers),
+        connections_(context_),
         pull_(context_, SocketKind::kPull, limits::kDataHighWaterMessages),
         control_(context_, options.far),
         broadcast_(context_, options.far),
@@ -66,6 +67,7 @@ class Service {
 
   Result<void> bind() {
     pull_.limit_frames(batch_layout::kHeaderBytes + limits::kBatchPayloadBytesMax);
+    connections_.near.watch(pull_);
     for (const std::string& endpoint : options_.endpoints.ingest) {
       if (auto bound = pull_.bind(endpoint); !bound) return bound;
     }
@@ -74,8 +76,10 @@ class Service {
       if (!gate) return fail(gate.error());
       gate_ = std::move(*gate);
     }
-    if (auto bound = control_.bind(options_.endpoints, gate_.get()); !bound) return bound;
-    if (auto bound = broadcast_.bind(options_.endpoints, gate_.get()); !bound) return bound;
+    if (auto bound = control_.bind(options_.endpoints, gate_.get(), connections_); !bound)
+      return bound;
+    if (auto bound = broadcast_.bind(options_.endpoints, gate_.get(), connections_); !bound)
+      return bound;
     return {};
   }
 
@@ -153,6 +157,8 @@ class Service {
       flush_outgoing();
       if (clock_.mono() >= liveness_due) {
         liveness_.post(ingest_.liveness());
+        connections_.near.count();
+        connections_.far.count();
         liveness_due = clock_.mono() + limits::kLivenessInterval;
       }
     }
@@ -200,9 +206,10 @@ class Service {
   void on_request(const Peer& peer, const StatusRequest&) {
     auto slot = fetches_.take_slot(peer.account());  // a report may be long
     if (!slot) return refuse_unavailable(peer);
-    const auto report = status_report({options_.name, log_, holds_, ingest_, consumers_,
-                                       commit_times(), scrubber_.damage(),
-                                       gate_ ? gate_->refused() : 0, broadcast_.refused(), full_});
+    const auto report =
+        status_report({options_.name, log_, holds_, ingest_, consumers_, commit_times(),
+                       scrubber_.damage(), gate_ ? gate_->refused() : 0, broadcast_.refused(),
+                       connections_.near.count(), connections_.far.count(), full_});
     if (!report) return fail_all(report.error());
     send({peer, StatusReport{*report}, {}, std::move(slot)});
   }
@@ -426,6 +433,7 @@ class Service {
   Consumers consumers_;
   Context context_;
   std::unique_ptr<Gatekeeper> gate_;
+  DoorConnections connections_;
   Socket pull_;
   ControlDoors control_;
   BroadcastDoors broadcast_;

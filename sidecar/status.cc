@@ -12,6 +12,13 @@ std::int64_t microseconds(Nanoseconds duration) {
   return std::chrono::ceil<std::chrono::microseconds>(duration).count();
 }
 
+Json to_json(const ConnectionCounts& counts) {
+  return {{"accepted", counts.accepted},
+          {"let_in", counts.let_in},
+          {"turned_away", counts.turned_away},
+          {"ended", counts.ended}};
+}
+
 }  // namespace
 
 Result<std::string> status_report(const StatusSources& sources) {
@@ -64,24 +71,26 @@ Result<std::string> status_report(const StatusSources& sources) {
   auto refused = counters.refused;
   if (sources.unknown_keys > 0) refused["unknown_key"] = sources.unknown_keys;
   if (sources.forbidden_topics > 0) refused["forbidden_topic"] = sources.forbidden_topics;
-  const Json report{{"sidecar", sources.sidecar},
-                    {"boot", log.boot().hex()},
-                    {"full", sources.full},
-                    {"streams", std::move(streams)},
-                    {"producers", std::move(producers)},
-                    {"consumers", std::move(readers)},
-                    {"commits",
-                     {{"count", sources.commit_times.count()},
-                      {"p50_us", microseconds(sources.commit_times.percentile(0.5))},
-                      {"p99_us", microseconds(sources.commit_times.percentile(0.99))},
-                      {"p999_us", microseconds(sources.commit_times.percentile(0.999))},
-                      {"max_us", microseconds(sources.commit_times.max())}}},
-                    {"counters",
-                     {{"batches", counters.batches},
-                      {"events", counters.events},
-                      {"duplicates", counters.duplicates},
-                      {"resends_asked", counters.resends_asked},
-                      {"refused", std::move(refused)}}}};
+  const Json report{
+      {"sidecar", sources.sidecar},
+      {"boot", log.boot().hex()},
+      {"full", sources.full},
+      {"streams", std::move(streams)},
+      {"producers", std::move(producers)},
+      {"consumers", std::move(readers)},
+      {"commits",
+       {{"count", sources.commit_times.count()},
+        {"p50_us", microseconds(sources.commit_times.percentile(0.5))},
+        {"p99_us", microseconds(sources.commit_times.percentile(0.99))},
+        {"p999_us", microseconds(sources.commit_times.percentile(0.999))},
+        {"max_us", microseconds(sources.commit_times.max())}}},
+      {"counters",
+       {{"batches", counters.batches},
+        {"events", counters.events},
+        {"duplicates", counters.duplicates},
+        {"resends_asked", counters.resends_asked},
+        {"refused", std::move(refused)}}},
+      {"connections", {{"near", to_json(sources.near)}, {"far", to_json(sources.far)}}}};
   return print_json(report);
 }
 

@@ -5,13 +5,15 @@
 //    producers: [{stream, name, id, epoch, position, silent_ms, departed}],
 //    consumers: [{stream, consumer, cursor, lag, lost, failed, state, heard_ms}],
 //    commits: {count, p50_us, p99_us, p999_us, max_us} (since the start),
-//    counters: {batches, events, duplicates, resends_asked, refused: {reason: n}}}
+//    counters: {batches, events, duplicates, resends_asked, refused: {reason: n}},
+//    connections: {near, far: {accepted, let_in, turned_away, ended}} (common/wire/connections.h)}
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "common/base/histogram.h"
+#include "common/wire/connections.h"
 #include "sidecar/consumers.h"
 #include "sidecar/holds.h"
 #include "sidecar/ingest.h"
@@ -29,6 +31,7 @@ struct StatusSources {
   std::vector<std::uint64_t> damaged;  // sequences, by stream
   std::uint64_t unknown_keys;          // connections that were refused for theirs
   std::uint64_t forbidden_topics;      // subscriptions that were
+  ConnectionCounts near, far;          // connections from its own host, and from others
   bool full;
 };
 

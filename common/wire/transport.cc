@@ -2,10 +2,12 @@
 
 #include <zmq.h>
 
+#include <atomic>
 #include <cerrno>
 #include <new>
 #include <utility>
 
+#include "common/base/bytes.h"
 #include "common/base/ids.h"
 #include "common/base/limits.h"
 #include "common/base/planted.h"
@@ -47,6 +49,8 @@ int zmq_kind(SocketKind kind) {
       return ZMQ_DEALER;
     case SocketKind::kRouter:
       return ZMQ_ROUTER;
+    case SocketKind::kPair:
+      return ZMQ_PAIR;
   }
   return -1;
 }
@@ -275,6 +279,49 @@ std::optional<Message> Socket::receive_single() {
     }
   } while (has_more(as_zmq(rest.raw())));
   return Message();
+}
+
+// Without a high-water mark: where the queue is full, libzmq's thread would wait.
+ConnectionEvents::ConnectionEvents(Context& context, Socket& watched)
+    : pair_(context, SocketKind::kPair, 0) {
+  static std::atomic<std::uint64_t> made = 0;
+  const std::string endpoint = "inproc://connections-" + std::to_string(++made);
+  constexpr int kEvents = ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED |
+                          ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
+                          ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL;
+  FOREBAY_INVARIANT(zmq_socket_monitor(watched.raw_, endpoint.c_str(), kEvents) == 0);
+  FOREBAY_INVARIANT(pair_.connect(endpoint).has_value());
+}
+
+std::optional<ConnectionEvent> ConnectionEvents::next() {
+  using Kind = ConnectionEvent::Kind;
+  while (const auto frames = pair_.receive()) {
+    // The event's number and what goes with it; the endpoint.
+    const std::string_view what = frames->front().view();
+    if (frames->size() != 2 || what.size() != sizeof(std::uint16_t) + sizeof(std::uint32_t))
+      continue;
+    const std::string endpoint(frames->back().view());
+    switch (load_le<std::uint16_t>(what.data())) {
+      case ZMQ_EVENT_ACCEPTED:
+        return ConnectionEvent{Kind::kAccepted, endpoint, {}};
+      case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
+        return ConnectionEvent{Kind::kLetIn, endpoint, {}};
+      case ZMQ_EVENT_DISCONNECTED:
+        return ConnectionEvent{Kind::kEnded, endpoint, {}};
+      case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
+        if (load_le<std::uint32_t>(what.data() + sizeof(std::uint16_t)) ==
+            ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC) {
+          return ConnectionEvent{Kind::kTurnedAway, endpoint,
+                                 "whoever it was has another public key for this one than its own"};
+        }
+        return ConnectionEvent{Kind::kTurnedAway, endpoint,
+                               "whoever it was does not speak ZeroMQ as is spoken here"};
+      case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
+        return ConnectionEvent{Kind::kTurnedAway, endpoint,
+                               "whoever it was has no key, is no ZeroMQ, or was too slow to say"};
+    }
+  }
+  return std::nullopt;
 }
 
 std::size_t Poller::add(Socket& socket) {

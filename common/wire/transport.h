@@ -65,7 +65,7 @@ struct Credentials {
 
 class Gatekeeper;
 
-enum class SocketKind { kPush, kPull, kPub, kSub, kDealer, kRouter };
+enum class SocketKind { kPush, kPull, kPub, kSub, kDealer, kRouter, kPair };
 enum class SendResult {
   kSent,
   kWouldBlock,   // the high-water mark is reached, or nobody is connected
@@ -136,9 +136,34 @@ class Socket {
   [[nodiscard]] std::optional<Message> receive_single();
 
  private:
+  friend class ConnectionEvents;
   friend class Poller;
   void* raw_;
   std::vector<std::string> connected_;
+};
+
+struct ConnectionEvent {
+  enum class Kind {
+    kAccepted,
+    kLetIn,       // after its handshake
+    kTurnedAway,  // in its handshake; kEnded follows
+    kEnded,
+  };
+  Kind kind;
+  std::string endpoint;  // of the socket
+  std::string why;       // it was turned away
+};
+
+/// What becomes of the connections to a socket. Not for the socket's thread alone.
+class ConnectionEvents {
+ public:
+  /// Before the socket is bound. It outlives the socket: with nobody to tell, libzmq's thread would
+  /// wait for ever.
+  ConnectionEvents(Context& context, Socket& watched);
+  [[nodiscard]] std::optional<ConnectionEvent> next();
+
+ private:
+  Socket pair_;
 };
 
 /// Waits until a socket or file descriptor can be read.

@@ -130,6 +130,18 @@ class Siege:
     def refused(self):
         return self.status()["counters"]["refused"]
 
+    def ended_connections(self, door):
+        """Of those from its own host (near) or others (far), how many it turned away or saw end."""
+        counts = self.status()["connections"][door]
+        return counts["turned_away"] + counts["ended"]
+
+    def expect_ended(self, door, before, count):
+        """That many more connections were turned away or ended, and are counted."""
+        more = lambda: self.ended_connections(door) - before  # noqa: E731
+        with contextlib.suppress(AssertionError):
+            wait_until(lambda: more() >= count, "counted", AFTER_SECONDS)
+        self.need(more() >= count, "I9", f"{more()} {door} connections are counted as ended, not at least {count}")
+
     def peer_of(self, kind, endpoint, keys=None, watched=False, **options):
         """A ZeroMQ socket to there, encrypted with these keys (TwoHosts.keys_of)."""
         made = self.context.socket(kind)

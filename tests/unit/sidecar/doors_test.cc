@@ -28,7 +28,7 @@ Topology two_readers() {
 struct DoorsFixture {
   DoorsFixture() {
     const SidecarEndpoints endpoints{{}, {}, {}, {}, {"tcp://127.0.0.1:" + std::to_string(port)}};
-    REQUIRE(doors.bind(endpoints, gate.get()));
+    REQUIRE(doors.bind(endpoints, gate.get(), connections));
   }
   /// Some port that nobody has.
   static int free_port() {
@@ -66,6 +66,7 @@ struct DoorsFixture {
               Access(topology, topology.sidecars[0])}};
   Context context;
   std::unique_ptr<Gatekeeper> gate = std::move(*Gatekeeper::start(context, far->names));
+  DoorConnections connections{context};
   BroadcastDoors doors{context, far};
 };
 
