@@ -77,15 +77,15 @@ def stale(scene):
 def clock(case):
     """The wall clock of the sidecar, perhaps also the consumer's, goes forth and back by up to a year.
 
-    Nothing is old enough to be trimmed by age, and the clock of the machine says otherwise. Where the machine's clock is
-    synchronised, the jump is believed at once, as it has to be: then there is nothing to see."""
+    Nothing is old enough to be trimmed by age, and the clock of the machine says otherwise, for which nobody vouches (what
+    is synchronised would be believed at once)."""
     dice = case.dice
     assert FAKETIME, "libfaketime is not installed (scripts/packages.txt)"
     with Scene(case, retention='{ retention = { age = "1d" } }') as scene:
         offset = scene.site.folder / "offset"
         offset.write_text("+0\n")
         scene.environment = {
-            "LD_PRELOAD": str(FAKETIME[0]), "FAKETIME_TIMESTAMP_FILE": str(offset), "FAKETIME_NO_CACHE": "1",
+            "LD_PRELOAD": f"{case.library('unsynced.c')}:{FAKETIME[0]}", "FAKETIME_TIMESTAMP_FILE": str(offset), "FAKETIME_NO_CACHE": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1",
         }  # fmt: skip
         scene.work()

@@ -19,6 +19,7 @@ import os
 import pathlib
 import random
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -52,6 +53,13 @@ class Case:
         if not condition:
             self.violation(invariant, what)
         return condition
+
+    def library(self, source):
+        """One of the campaign's .c files, built to be preloaded."""
+        path = self.folder / f"{source}.so"
+        flags = ["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror"]
+        subprocess.run(["cc", *flags, "-o", path, pathlib.Path(__file__).with_name(source)], check=True)
+        return path
 
     def keep(self, *paths):
         """Copies what shows a violation to where it stays."""

@@ -5,11 +5,10 @@ counted is, and the log holds what the valid publisher sent and nothing else.
 """
 
 import os
-import subprocess
 import sys
 
 from attacks import KINDS, dead_zap_handler
-from far import HERE, SIDECAR, TwoHosts
+from far import SIDECAR, TwoHosts
 from forebay_test import wait_until
 from siege import NODES, Siege
 
@@ -25,7 +24,7 @@ def one(case):
     if kind is dead_zap_handler:
         death = DEATHS[case.number // len(KINDS) % len(DEATHS)]
         file = str(case.folder / "zap.dead")
-        environment = {"LD_PRELOAD": str(build_death(case)), "ZAP_DEATH": death, "ZAP_DEATH_FILE": file}
+        environment = {"LD_PRELOAD": str(case.library("zap_death.c")), "ZAP_DEATH": death, "ZAP_DEATH_FILE": file}
     if death == "unbound":
         return refuses_to_start(case, environment)
     with Siege(case, environment) as siege:
@@ -41,12 +40,6 @@ def one(case):
                   file=sys.stderr)  # fmt: skip
         if death is None:  # a dead gatekeeper is not waited for by any rule
             siege.stop()
-
-
-def build_death(case):
-    library = case.folder / "zap_death.so"
-    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, HERE / "zap_death.c"], check=True)
-    return library
 
 
 def refuses_to_start(case, environment):
