@@ -19,6 +19,7 @@ import os
 import pathlib
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -92,9 +93,10 @@ class Run:
                 case.violation("assertion", f"{failure}\n{traceback.format_exc()}")
             except Exception:  # whatever it is, the case did not show what it is there to show
                 case.violation("harness", traceback.format_exc())
-            if case.violations:
-                case.keep(case.folder)
-            shutil.rmtree(case.folder, ignore_errors=True)
+            finally:
+                if case.violations:
+                    case.keep(case.folder)
+                shutil.rmtree(case.folder, ignore_errors=True)
             self.tell(number, case.kind, case.violations, time.monotonic() - began)
             if case.violations and self._stops:
                 return
@@ -109,4 +111,5 @@ def play_slice(row, seed, first, count, stop_at_violation):
     for name in ("support", "conformance"):
         sys.path.insert(0, str(ROOT / "tests" / name))
     os.environ.setdefault("FOREBAY_BIN", str(ROOT / "build" / "bin"))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # a case ends what it started
     row_module(row).play(Run(row, seed, first, count, stop_at_violation))

@@ -9,6 +9,7 @@
 import json
 import os
 import pathlib
+import signal
 import sys
 import time
 
@@ -109,7 +110,9 @@ class Scene:
     def stop_publishers(self):
         """In order: each waits until all that it sent is on disk."""
         for who, publisher in self.publishers.items():
-            code = publisher.stop() if publisher.running() else publisher.wait()
+            if publisher.running():
+                publisher.signal(signal.SIGTERM)
+            code = publisher.wait(CONVERGE_SECONDS)
             self.case.need(code == 0, "I1", f"publisher {who} ended with {code}: {publisher.errors()[-1500:]}")
 
     def settle(self, lost=None):
