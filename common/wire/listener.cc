@@ -1,5 +1,7 @@
 #include "common/wire/listener.h"
 
+#include <utility>
+
 #include "common/base/limits.h"
 
 namespace forebay {
@@ -25,7 +27,7 @@ void Listener::say_what(MonoTime now) {
   if (!silent_) {
     silent_ = true;  // until something comes
     silent_since_ = now;
-  } else if (now >= silent_since_ + limits::kListenerSilence) {
+  } else if (now >= silent_since_ + limits::kListenerSilence && !take_waiting()) {
     silent_since_ = now;
     due_ = MonoTime{};
     socket_.disconnect();
@@ -41,11 +43,20 @@ void Listener::say_what(MonoTime now) {
   due_ = now + limits::kHearingInterval;
 }
 
+/// What has come and was not read yet is no silence. Nor may a connection end under it: waiting for a
+/// SUB takes the first frame out already, and libzmq 4.3.4 aborts where the second is then gone
+/// (!_more, fq.cpp).
+bool Listener::take_waiting() {
+  if (!waiting_) waiting_ = receive();
+  return waiting_.has_value();
+}
+
 std::string_view Listener::Heard::stream() const {
   return topic.view().substr(0, topic.size() - 1);
 }
 
 std::optional<Listener::Heard> Listener::receive() {
+  if (waiting_) return std::exchange(waiting_, std::nullopt);
   while (auto frames = socket_.receive()) {
     silent_ = false;
     if (frames->size() == 2 && frames->front().size() > 0)

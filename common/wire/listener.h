@@ -43,11 +43,14 @@ class Listener {
   [[nodiscard]] Socket& socket() { return socket_; }
 
  private:
+  [[nodiscard]] bool take_waiting();
+
   std::optional<Credentials> credentials_;
   Socket socket_;
   std::vector<std::string> topics_;  // of one from another host
   std::string endpoint_;
-  bool silent_ = false;  // nothing came since…
+  std::optional<Heard> waiting_;  // what receive() gives next
+  bool silent_ = false;           // nothing came since…
   MonoTime silent_since_{};
   MonoTime due_{};
 };

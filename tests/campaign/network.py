@@ -9,7 +9,6 @@ import contextlib
 import json
 import os
 import pathlib
-import re
 import signal
 import subprocess
 import sys
@@ -30,8 +29,6 @@ CONVERGED_WITHIN_SECONDS = 30
 START_SECONDS = 60
 SHORT_SECONDS, LONG_SECONDS = (2, 5), (5, 20)  # of a fault; the first CI cases have short ones
 STREAMS = "abc"
-# A connection was lost between the two frames of a broadcast, and libzmq 4.3.4 took notice between the reads of these.
-ABORTED = re.compile(r"Assertion failed: !_more \(src/fq\.cpp:\d+\)\s*$")
 NODES = """
 [nodes.lines]
 kind = "feed"
@@ -240,7 +237,7 @@ class Episode:
 
     def _await(self, name, consumer, heads):
         def there():
-            if not consumer.process.running() and not self.started_again(consumer):
+            if not consumer.process.running():
                 return True
             states = {each["stream"]: each for each in consumer.ask("status")["streams"]}
             self._seen = {stream: (each["state"], each["cursor"], each["lost"]) for stream, each in states.items()}
@@ -255,14 +252,6 @@ class Episode:
             return self.case.violation("I5", f"{name} died with {consumer.process.wait()}: {errors}")
         lost = {stream: seen[2] for stream, seen in self._seen.items() if seen[2]}
         self.case.need(not lost, "I6", f"{name} calls events lost that are in the log: {lost}")
-
-    def started_again(self, consumer):
-        """As a supervisor would, after the one assertion of libzmq that the design lives with."""
-        if consumer.process.wait() != -6 or not ABORTED.search(consumer.process.errors()):
-            return False
-        self.case.kind += ", libzmq aborted"
-        consumer.start()
-        return True
 
     def check_logs(self, heads):
         need = self.case.need

@@ -67,5 +67,37 @@ TEST_CASE("AListenerThatHearsNothingConnectsAnew") {
   CHECK(peer.takes_another(seconds(5)));
 }
 
+TEST_CASE("AListenerThatWasNotReadForLongKeepsWhatHasComeMeanwhile") {
+  Context context;
+  Socket pub(context, SocketKind::kPub, 100);
+  REQUIRE(pub.bind("tcp://127.0.0.1:*"));
+  Listener listener(context, 100, std::nullopt);
+  REQUIRE(listener.connect(pub.endpoint()));
+  listener.hear("orders");
+  Poller poller;
+  poller.add(listener.socket());
+  for (int round = 0; round < 20; ++round) {
+    const MonoTime now = SystemClock().mono();
+    listener.say_what(now);
+    while (listener.receive()) {
+    }
+    listener.say_what(now);
+    const auto end = now + seconds(10);
+    while (!poller.readable(0) && SystemClock().mono() < end) {
+      std::array<Message, 2> frames{Message(broadcast_topic("orders")),
+                                    Message(std::string_view("event"))};
+      static_cast<void>(pub.send(frames));
+      poller.wait(milliseconds(10));
+    }
+    REQUIRE(poller.readable(0));
+    listener.say_what(now + limits::kListenerSilence);
+    const auto heard = listener.receive();
+    REQUIRE(heard);
+    CHECK(heard->stream() == "orders");
+    CHECK(heard->body.view() == "event");
+    poller.wait(milliseconds(0));
+  }
+}
+
 }  // namespace
 }  // namespace forebay
