@@ -157,6 +157,7 @@ inline constexpr seconds kStopTimeout{10};                 // from SIGTERM to SI
 inline constexpr std::size_t kStoreTablesMax = 120;
 inline constexpr std::size_t kStoreReadersMax = 512;   // read transactions open at once
 inline constexpr std::size_t kStoreKeyBytesMax = 511;  // LMDB's own
+inline constexpr seconds kDeadEnvironmentGrace{1};     // for the thread that knows why to say so
 
 // Sourcing node (docs/edd.md).
 inline constexpr std::size_t kSourcingNameBytesMax =

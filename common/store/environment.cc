@@ -8,8 +8,10 @@
 
 #include <array>
 #include <cerrno>
+#include <condition_variable>
 #include <cstdlib>
 #include <filesystem>
+#include <mutex>
 
 #include "common/base/bytes.h"
 #include "common/base/limits.h"
@@ -114,6 +116,10 @@ void CloseEnvironment::operator()(MDB_env* env) const { mdb_env_close(env); }
 
 void end_if_environment_is_dead(const std::string& what, int code) {
   if (code != MDB_PANIC) return;
+  // That thread says what failed, and the process ends; this one has nothing to add to it.
+  std::mutex mutex;
+  std::unique_lock hold(mutex);
+  std::condition_variable().wait_for(hold, limits::kDeadEnvironmentGrace, [] { return false; });
   spdlog::critical("{}: {}; the process has to end, reopen and verify", what, mdb_strerror(code));
   std::_Exit(1);
 }

@@ -25,8 +25,9 @@ using Environment = std::unique_ptr<MDB_env, CloseEnvironment>;
                                                    unsigned databases_max);
 
 /// Once a write of LMDB's first pages has failed, nothing can be begun in the environment any more,
-/// by no thread: if `code` says so, this says it too, naming `what`, and ends the process with exit
-/// code 1, as the thread that wrote is about to do in order. Other codes are left to the caller.
+/// by no thread: if `code` says so, this waits for the thread that wrote to say why and to end the
+/// process in order; if that does not happen, it says so itself, naming `what`, and ends it with exit
+/// code 1. Other codes are left to the caller.
 void end_if_environment_is_dead(const std::string& what, int code);
 
 /// kIo with LMDB's text for `code`.

@@ -245,7 +245,6 @@ void TreeWalk::page(Run& run, std::uint64_t number, unsigned depth, const Bounds
 }
 
 bool TreeWalk::fits(std::string_view key, const Bounds& bounds, bool integer_keys) {
-  if (integer_keys && key.size() != sizeof(std::uint64_t)) return false;
   return !(bounds.low && ascends(key, *bounds.low, integer_keys)) &&
          !(bounds.high && !ascends(key, *bounds.high, integer_keys));
 }
@@ -254,9 +253,10 @@ void TreeWalk::leaf(Run& run, std::uint64_t number, std::string_view page, const
   const auto nodes = nodes_of(page);
   if (nodes.empty()) return damage(number, "a leaf without nodes");
   const bool integers = run.tree.integer_keys;
-  of_several_times_ |= std::none_of(nodes.begin(), nodes.end(), [&](std::size_t offset) {
+  of_several_times_ |= std::all_of(nodes.begin(), nodes.end(), [&](std::size_t offset) {
     const auto node = node_at(page, offset);
-    return node && fits(node->key, bounds, integers);
+    return node && (!integers || node->key.size() == sizeof(std::uint64_t)) &&
+           !fits(node->key, bounds, integers);
   });
   for (const std::size_t offset : nodes) {
     const auto node = node_at(page, offset);
