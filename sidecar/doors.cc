@@ -35,10 +35,10 @@ ControlDoors::ControlDoors(Context& context, const std::optional<FarSide>& far)
 Result<void> ControlDoors::bind(const SidecarEndpoints& endpoints, const Gatekeeper* gate,
                                 DoorConnections& connections) {
   limit_requests(near_router_);
-  connections.near.watch(near_router_);
+  if (auto watched = connections.near.watch(near_router_); !watched) return watched;
   if (auto bound = bind_all(near_router_, endpoints.control); !bound || !far_router_) return bound;
   limit_requests(*far_router_);
-  connections.far.watch(*far_router_);
+  if (auto watched = connections.far.watch(*far_router_); !watched) return watched;
   far_router_->serve_encrypted(far_->own, *gate);
   return bind_all(*far_router_, endpoints.far_control);
 }
@@ -98,10 +98,10 @@ BroadcastDoors::BroadcastDoors(Context& context, const std::optional<FarSide>& f
 Result<void> BroadcastDoors::bind(const SidecarEndpoints& endpoints, const Gatekeeper* gate,
                                   DoorConnections& connections) {
   near_pub_.limit_frames(limits::kSubscriptionFrameBytesMax);
-  connections.near.watch(near_pub_);
+  if (auto watched = connections.near.watch(near_pub_); !watched) return watched;
   if (auto bound = bind_all(near_pub_, endpoints.broadcast); !bound || !far_router_) return bound;
   far_router_->limit_frames(limits::kSubscriptionFrameBytesMax);
-  connections.far.watch(*far_router_);
+  if (auto watched = connections.far.watch(*far_router_); !watched) return watched;
   far_router_->serve_encrypted(far_->own, *gate);
   return bind_all(*far_router_, endpoints.far_broadcast);
 }

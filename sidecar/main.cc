@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 
+#include "common/base/last_words.h"
 #include "common/base/logging.h"
 #include "common/service/descriptors.h"
 #include "common/service/memory_faults.h"
@@ -77,7 +78,7 @@ int run(const std::string& topology_path, const std::string& name) {
                                    sidecar->streams, sidecar->disk_max, std::move(*far)},
                                   signals);
   if (!served) {
-    spdlog::critical("{}", served.error().message);
+    say_last_words(served.error().message);
     return kFailed;
   }
   spdlog::info("stopped");

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "common/base/histogram.h"
+#include "common/base/last_words.h"
 #include "common/base/limits.h"
 #include "common/base/mailbox.h"
 #include "common/event/batch_layout.h"
@@ -67,7 +68,7 @@ class Service {
 
   Result<void> bind() {
     pull_.limit_frames(batch_layout::kHeaderBytes + limits::kBatchPayloadBytesMax);
-    connections_.near.watch(pull_);
+    if (auto watched = connections_.near.watch(pull_); !watched) return watched;
     for (const std::string& endpoint : options_.endpoints.ingest) {
       if (auto bound = pull_.bind(endpoint); !bound) return bound;
     }
@@ -127,6 +128,7 @@ class Service {
 
   /// The log failed: nothing can be promised any more, so everything stops.
   void fail_all(const Error& error) {
+    say_last_words(error.message);  // now: the other threads end with what they have to say of it
     const std::lock_guard hold(failure_mutex_);
     if (!failure_) failure_ = error;
     failed_ = true;

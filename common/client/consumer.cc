@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "common/base/last_words.h"
 #include "common/base/limits.h"
 #include "common/client/node_control.h"
 
@@ -16,6 +17,11 @@ Consumer::Link::Link(Context& context, const SidecarLink& link_plan)
     : plan(link_plan),
       dealer(context, SocketKind::kDealer, limits::kControlHighWaterMessages),
       listener(context, limits::kDataHighWaterMessages, link_plan.credentials) {}
+
+Result<void> Consumer::Link::connect_dealer() {
+  return plan.credentials ? dealer.connect(plan.control, *plan.credentials, turn)
+                          : dealer.connect(plan.control);
+}
 
 Result<std::unique_ptr<Consumer>> Consumer::open(Options options, Handler& handler) {
   if (options.takes_replays && !handler.tables().empty()) {
@@ -43,9 +49,7 @@ Result<void> Consumer::connect() {
       plans.push_back({stream, start, std::nullopt, std::nullopt});
     }
     if (auto connected = link->listener.connect(plan.broadcast); !connected) return connected;
-    const auto connected = plan.credentials ? link->dealer.connect(plan.control, *plan.credentials)
-                                            : link->dealer.connect(plan.control);
-    if (!connected) return connected;
+    if (auto connected = link->connect_dealer(); !connected) return connected;
     links_.push_back(std::move(link));
   }
   if (!options_.control.empty()) {
@@ -177,7 +181,7 @@ void Consumer::run() {
   while (!stopping_) {
     auto done = round(poller);
     if (done) continue;
-    spdlog::critical("{}", done.error().message);
+    say_last_words(done.error().message);
     const std::lock_guard hold(mutex_);
     failure_ = done.error();
     break;
@@ -196,6 +200,7 @@ Result<void> Consumer::round(Poller& poller) {
   if (control_) answer_operators();
   for (const auto& link : links_) {
     link->listener.say_what(clock_.mono());
+    follow_key(*link);
     receive(*link);
     send_requests(*link);  // the sidecar reads the next range while this one is applied
   }
@@ -281,6 +286,17 @@ void Consumer::receive(Link& link) {
       }
     }
   }
+}
+
+/// The listener notices first that the sidecar has its other key. What is under way to the first is
+/// asked again.
+void Consumer::follow_key(Link& link) {
+  const std::size_t turn = link.listener.turn();
+  if (!link.plan.credentials || link.plan.credentials->server_keys.size() == 1 || turn == link.turn)
+    return;
+  link.turn = turn;
+  link.dealer.disconnect();
+  static_cast<void>(link.connect_dealer());  // it was possible before
 }
 
 void Consumer::send_requests(Link& link) {

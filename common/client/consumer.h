@@ -115,7 +115,9 @@ class Consumer {
  private:
   struct Link {
     Link(Context& context, const SidecarLink& plan);
+    [[nodiscard]] Result<void> connect_dealer();
     SidecarLink plan;
+    std::size_t turn = 0;  // of the dealer's key (Socket::connect), as the listener's
     Socket dealer;
     Listener listener;
   };
@@ -137,6 +139,7 @@ class Consumer {
   void answer_operators();
   [[nodiscard]] Result<void> round(Poller& poller);
   void receive(Link& link);
+  void follow_key(Link& link);
   void send_requests(Link& link);
   void report_cursors(MonoTime now);
   [[nodiscard]] std::chrono::milliseconds time_to_next();

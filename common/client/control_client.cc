@@ -9,10 +9,6 @@ namespace forebay {
 using std::chrono::milliseconds;
 using Steady = std::chrono::steady_clock;
 
-namespace {
-constexpr milliseconds kConnectInterval{20};
-}
-
 Result<std::unique_ptr<ControlClient>> ControlClient::connect(
     const std::string& endpoint, std::optional<Credentials> credentials) {
   std::unique_ptr<ControlClient> client(new ControlClient(endpoint, std::move(credentials)));
@@ -23,31 +19,41 @@ Result<std::unique_ptr<ControlClient>> ControlClient::connect(
 Result<void> ControlClient::open() {
   dealer_.reset();
   dealer_.emplace(context_, SocketKind::kDealer, limits::kControlHighWaterMessages);
-  return credentials_ ? dealer_->connect(endpoint_, *credentials_) : dealer_->connect(endpoint_);
+  return credentials_ ? dealer_->connect(endpoint_, *credentials_, turn_)
+                      : dealer_->connect(endpoint_);
 }
 
 Result<ControlClient::Answer> ControlClient::request(const Request& request, milliseconds timeout) {
   const std::uint64_t first_id = next_id_;
   const auto deadline = Steady::now() + timeout;
-  auto again = Steady::now();
+  const auto keys = static_cast<int>(credentials_ ? credentials_->server_keys.size() : 1);
+  const milliseconds patience = std::min(limits::kFetchTimeout, timeout / keys);
+  while (true) {
+    // Few are in its queue: it takes the request.
+    static_cast<void>(dealer_->send(Message(std::string_view(encode({next_id_++, {}}, request)))));
+    if (auto answer = receive_until(std::min(deadline, Steady::now() + patience), first_id))
+      return std::move(*answer);
+    const bool over = Steady::now() >= deadline;
+    if (over || keys > 1) {
+      // A new socket, so that what waits in this one is not sent to a sidecar that comes up later.
+      ++turn_;
+      if (auto opened = open(); !opened) return fail(opened.error());
+    }
+    if (!over) continue;
+    return fail(ErrorCode::kTimeout, "no answer from the sidecar at " + endpoint_ + " within " +
+                                         std::to_string(timeout.count()) + " ms; is it running?");
+  }
+}
+
+std::optional<Result<ControlClient::Answer>> ControlClient::receive_until(Steady::time_point end,
+                                                                          std::uint64_t first_id) {
   Poller poller;
   poller.add(*dealer_);
   while (true) {
-    if (Steady::now() >= again) {
-      // Few are in its queue, so it takes the request, at once or, with two keys, once it is connected.
-      const bool sent =
-          dealer_->send(Message(std::string_view(encode({next_id_++, {}}, request)))) ==
-          SendResult::kSent;
-      again += sent ? limits::kFetchTimeout : kConnectInterval;
-    }
-    const auto left = std::chrono::ceil<milliseconds>(std::min(deadline, again) - Steady::now());
-    poller.wait(std::max(left, milliseconds(0)));
-    if (auto answer = receive(first_id)) return std::move(*answer);
-    if (Steady::now() < deadline) continue;
-    // A new socket, so that what waits in this one is not sent to a sidecar that comes up later.
-    if (auto opened = open(); !opened) return fail(opened.error());
-    return fail(ErrorCode::kTimeout, "no answer from the sidecar at " + endpoint_ + " within " +
-                                         std::to_string(timeout.count()) + " ms; is it running?");
+    if (auto answer = receive(first_id)) return answer;
+    const auto left = std::chrono::ceil<milliseconds>(end - Steady::now());
+    if (left <= milliseconds(0)) return std::nullopt;
+    poller.wait(left);
   }
 }
 

@@ -29,8 +29,9 @@ class ControlClient {
   [[nodiscard]] static Result<std::unique_ptr<ControlClient>> connect(
       const std::string& endpoint, std::optional<Credentials> credentials = {});
 
-  /// Sends and waits for the answer, and sends again after limits::kFetchTimeout: a sidecar that
-  /// restarts takes what it was asked with it, and asking twice changes nothing. kTimeout if no
+  /// Sends and waits for the answer, and sends again after limits::kFetchTimeout, or with the other of
+  /// two keys: a sidecar that restarts takes what it was asked with it, and asking twice changes
+  /// nothing. kTimeout if no
   /// answer came (the request will not be sent later either); an ErrorReply is an error of its code.
   [[nodiscard]] Result<Answer> request(const Request& request, std::chrono::milliseconds timeout);
 
@@ -40,12 +41,15 @@ class ControlClient {
   ControlClient(std::string endpoint, std::optional<Credentials> credentials)
       : endpoint_(std::move(endpoint)), credentials_(std::move(credentials)) {}
   [[nodiscard]] Result<void> open();
+  [[nodiscard]] std::optional<Result<Answer>> receive_until(
+      std::chrono::steady_clock::time_point end, std::uint64_t first_id);
   [[nodiscard]] std::optional<Result<Answer>> receive(std::uint64_t first_id);
 
   std::string endpoint_;
   std::optional<Credentials> credentials_;
   Context context_;
   std::optional<Socket> dealer_;
+  std::size_t turn_ = 0;  // Socket::connect
   std::uint64_t next_id_ = 1;
 };
 

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <lmdb.h>
-#include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +13,7 @@
 #include <mutex>
 
 #include "common/base/bytes.h"
+#include "common/base/last_words.h"
 #include "common/base/limits.h"
 #include "common/base/planted.h"
 
@@ -120,7 +120,7 @@ void end_if_environment_is_dead(const std::string& what, int code) {
   std::mutex mutex;
   std::unique_lock hold(mutex);
   std::condition_variable().wait_for(hold, limits::kDeadEnvironmentGrace, [] { return false; });
-  spdlog::critical("{}: {}; the process has to end, reopen and verify", what, mdb_strerror(code));
+  say_last_words(what + ": " + mdb_strerror(code) + "; the process has to end, reopen and verify");
   std::_Exit(1);
 }
 

@@ -6,8 +6,11 @@
 
 namespace forebay {
 
-void Connections::watch(Socket& socket) {
-  watched_.push_back({ConnectionEvents(context_, socket)});
+Result<void> Connections::watch(Socket& socket) {
+  auto events = ConnectionEvents::of(context_, socket);
+  if (!events) return fail(events.error());
+  watched_.push_back({std::move(*events)});
+  return {};
 }
 
 const ConnectionCounts& Connections::count() {

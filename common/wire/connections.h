@@ -26,8 +26,8 @@ class Connections {
   /// `context` outlives it.
   explicit Connections(Context& context) : context_(context) {}
 
-  /// Counts those to `socket` from now on. Before bind.
-  void watch(Socket& socket);
+  /// Counts those to `socket` from now on. Before bind. kIo: no descriptor is left.
+  [[nodiscard]] Result<void> watch(Socket& socket);
   /// As of now. What happened since the last call waits in memory: call it often.
   const ConnectionCounts& count();
 

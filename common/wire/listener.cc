@@ -14,7 +14,7 @@ Listener::Listener(Context& context, int high_water_messages,
 Result<void> Listener::connect(const std::string& endpoint) {
   endpoint_ = endpoint;
   socket_.without_heartbeats();
-  return credentials_ ? socket_.connect(endpoint, *credentials_) : socket_.connect(endpoint);
+  return credentials_ ? socket_.connect(endpoint, *credentials_, turn_) : socket_.connect(endpoint);
 }
 
 void Listener::hear(std::string_view stream) {
@@ -31,6 +31,7 @@ void Listener::say_what(MonoTime now) {
     silent_since_ = now;
     due_ = MonoTime{};
     socket_.disconnect();
+    ++turn_;
     static_cast<void>(connect(endpoint_));  // it was possible before
   }
   if (topics_.empty() || now < due_) return;

@@ -30,8 +30,10 @@ class Listener {
   void hear(std::string_view stream);
   /// To be called at least each limits::kHearingInterval, and before the first wait. Makes the
   /// connection anew if nothing has come for limits::kListenerSilence though all was read: it may be
-  /// half-open, and has no heartbeats (Socket::without_heartbeats).
+  /// half-open, and has no heartbeats (Socket::without_heartbeats), or the server has its other key.
   void say_what(MonoTime now);
+  /// Which of the server's keys it is connected with (Socket::connect).
+  [[nodiscard]] std::size_t turn() const { return turn_; }
 
   struct Heard {
     Message topic, body;
@@ -49,6 +51,7 @@ class Listener {
   Socket socket_;
   std::vector<std::string> topics_;  // of one from another host
   std::string endpoint_;
+  std::size_t turn_ = 0;
   std::optional<Heard> waiting_;  // what receive() gives next
   bool silent_ = false;           // nothing came since…
   MonoTime silent_since_{};

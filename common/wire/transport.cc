@@ -49,8 +49,6 @@ int zmq_kind(SocketKind kind) {
       return ZMQ_DEALER;
     case SocketKind::kRouter:
       return ZMQ_ROUTER;
-    case SocketKind::kPair:
-      return ZMQ_PAIR;
   }
   return -1;
 }
@@ -180,22 +178,13 @@ Result<void> Socket::connect(const std::string& endpoint) {
   return {};
 }
 
-Result<void> Socket::connect(const std::string& endpoint, const Credentials& credentials) {
-  // A connection for each key: all but one fail their handshakes, again and again. What was queued
-  // for those would be lost.
-  if (credentials.server_keys.size() > 1) only_while_connected();
+Result<void> Socket::connect(const std::string& endpoint, const Credentials& credentials,
+                             std::size_t turn) {
+  const std::vector<std::string>& keys = credentials.server_keys;
   set_text(raw_, ZMQ_CURVE_PUBLICKEY, credentials.own.public_key);
   set_text(raw_, ZMQ_CURVE_SECRETKEY, credentials.own.secret_key);
-  // libzmq passes over a second connect to the same text; one with a source, any, is another.
-  constexpr std::string_view kTcp = "tcp://", kFromAnywhere = "tcp://0.0.0.0:0;";
-  std::string_view prefix = kTcp;
-  for (const std::string& key : credentials.server_keys) {
-    set_text(raw_, ZMQ_CURVE_SERVERKEY, key);
-    auto connected = connect(std::string(prefix) + endpoint.substr(kTcp.size()));
-    if (!connected) return connected;
-    prefix = kFromAnywhere;
-  }
-  return {};
+  set_text(raw_, ZMQ_CURVE_SERVERKEY, keys[turn % keys.size()]);
+  return connect(endpoint);
 }
 
 std::string Socket::endpoint() const {
@@ -281,16 +270,28 @@ std::optional<Message> Socket::receive_single() {
   return Message();
 }
 
-// Without a high-water mark: where the queue is full, libzmq's thread would wait.
-ConnectionEvents::ConnectionEvents(Context& context, Socket& watched)
-    : pair_(context, SocketKind::kPair, 0) {
+Result<ConnectionEvents> ConnectionEvents::of(Context& context, Socket& watched) {
   static std::atomic<std::uint64_t> made = 0;
   const std::string endpoint = "inproc://connections-" + std::to_string(++made);
   constexpr int kEvents = ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED |
                           ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
                           ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL;
-  FOREBAY_INVARIANT(zmq_socket_monitor(watched.raw_, endpoint.c_str(), kEvents) == 0);
-  FOREBAY_INVARIANT(pair_.connect(endpoint).has_value());
+  const auto failed = [] {
+    return fail(ErrorCode::kIo,
+                std::string("cannot watch connections: ") + zmq_strerror(zmq_errno()));
+  };
+  void* raw = zmq_socket(context.raw_, ZMQ_PAIR);
+  if (raw == nullptr) return failed();
+  Socket pair(raw);
+  // Where the queue is full, libzmq's thread would wait.
+  set_option<int>(raw, ZMQ_RCVHWM, 0);
+  if (zmq_socket_monitor(watched.raw_, endpoint.c_str(), kEvents) != 0) return failed();
+  if (zmq_connect(raw, endpoint.c_str()) != 0) {
+    auto error = failed();
+    zmq_socket_monitor(watched.raw_, nullptr, 0);
+    return error;
+  }
+  return ConnectionEvents(std::move(pair));
 }
 
 std::optional<ConnectionEvent> ConnectionEvents::next() {

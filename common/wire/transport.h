@@ -56,7 +56,7 @@ struct KeyPair {
 /// With what a client reaches a server over an encrypted socket.
 struct Credentials {
   KeyPair own;
-  std::vector<std::string> server_keys;  // public; the server has one of them
+  std::vector<std::string> server_keys;  // public; the server has one of them: at least one
 };
 /// The pair of a secret key; nullopt if the text is none.
 [[nodiscard]] std::optional<KeyPair> key_pair_of(const std::string& secret_key);
@@ -65,7 +65,7 @@ struct Credentials {
 
 class Gatekeeper;
 
-enum class SocketKind { kPush, kPull, kPub, kSub, kDealer, kRouter, kPair };
+enum class SocketKind { kPush, kPull, kPub, kSub, kDealer, kRouter };
 enum class SendResult {
   kSent,
   kWouldBlock,   // the high-water mark is reached, or nobody is connected
@@ -80,6 +80,7 @@ class Context {
   Context& operator=(const Context&) = delete;
 
  private:
+  friend class ConnectionEvents;
   friend class Socket;
   void* raw_;
 };
@@ -97,8 +98,10 @@ class Socket {
   /// existing one.
   [[nodiscard]] Result<void> bind(const std::string& endpoint);
   [[nodiscard]] Result<void> connect(const std::string& endpoint);
-  /// Encrypted, over tcp. While the server may have either of two keys, nothing is queued until it is reached.
-  [[nodiscard]] Result<void> connect(const std::string& endpoint, const Credentials& credentials);
+  /// Encrypted, over tcp, to a server with the key whose `turn` it is. (With two connections, one for
+  /// each key, one never comes about, and takes its share of what is sent.)
+  [[nodiscard]] Result<void> connect(const std::string& endpoint, const Credentials& credentials,
+                                     std::size_t turn);
   /// Ends all connections, with what came over them and was not received; connect again then.
   void disconnect();
   /// For one that may not be read for a while: it is full then, and so deaf, and would give its
@@ -118,7 +121,8 @@ class Socket {
   /// Encrypted, for those alone that the context's Gatekeeper lets in, which outlives the socket;
   /// with none at its post nobody comes in. Before bind.
   void serve_encrypted(const KeyPair& own, const Gatekeeper& gate);
-  /// Nothing is queued for a peer that is not there: send then says kWouldBlock. Before connect.
+  /// Nothing is queued for a peer that is not there: send then says kWouldBlock. Before connect. Not
+  /// where messages of several frames come in (without_heartbeats).
   void only_while_connected();
 
   /// How long closing may go on to send what was taken; 0 unless set.
@@ -138,6 +142,7 @@ class Socket {
  private:
   friend class ConnectionEvents;
   friend class Poller;
+  explicit Socket(void* raw) : raw_(raw) {}
   void* raw_;
   std::vector<std::string> connected_;
 };
@@ -158,11 +163,12 @@ struct ConnectionEvent {
 class ConnectionEvents {
  public:
   /// Before the socket is bound. It outlives the socket: with nobody to tell, libzmq's thread would
-  /// wait for ever.
-  ConnectionEvents(Context& context, Socket& watched);
+  /// wait for ever. kIo: no descriptor is left.
+  [[nodiscard]] static Result<ConnectionEvents> of(Context& context, Socket& watched);
   [[nodiscard]] std::optional<ConnectionEvent> next();
 
  private:
+  explicit ConnectionEvents(Socket pair) : pair_(std::move(pair)) {}
   Socket pair_;
 };
 

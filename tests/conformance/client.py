@@ -168,6 +168,7 @@ class Publisher:
         self.registered = reply
         self._who["epoch"] = reply["epoch"]
         self._settle(reply["position"], reply["sequence"])
+        self._put_off_resend()
         self._resend(len(self._window))
 
     def waiting(self):
@@ -179,6 +180,8 @@ class Publisher:
         last = self.position + len(events) if last is None else last
         who = {key: self.registered[key] for key in ("incarnation", "producer", "epoch")}
         batch = Batch.of(events, shared, previous=self.position, last=last, **who)
+        if not self._window:
+            self._put_off_resend()
         self._window.append((self.position, last, batch.encode()))
         self.position = last
         self._send(self._window[-1])
@@ -195,6 +198,7 @@ class Publisher:
     _keepalive_at = _resend_at = 0.0
     _full_until = None
     _wait = RESEND_SECONDS[0]
+    _probe = None  # the end of a batch that was sent again alone
 
     def work(self, seconds):
         """Handles what has come, after waiting for it so long at most; keeps alive and resends when due."""
@@ -208,6 +212,7 @@ class Publisher:
             self._full_until = None
             self._resend(len(self._window))
         if self._window and now >= self._resend_at:
+            self._probe = self._window[0][1]
             self._resend(1)
             self._wait = min(self._wait * 2, RESEND_SECONDS[1])
             self._resend_at = now + self._wait
@@ -236,13 +241,20 @@ class Publisher:
 
     def _settle(self, position, sequence):
         """Everything up to a producer sequence is on disk."""
-        self._wait = RESEND_SECONDS[0]
-        self._resend_at = time.monotonic() + self._wait
-        if position > self.acknowledged:
+        if position > self.acknowledged:  # an answer to a keepalive alone is no reason to wait longer
+            self._put_off_resend()
             self.acknowledged = position
             self._on_acknowledged(position, sequence)
         while self._window and self._window[0][1] <= position:
             self._window.popleft()
+        if self._probe is not None and position >= self._probe:
+            if position == self._probe:  # the others went with a connection
+                self._resend(len(self._window))
+            self._probe = None
+
+    def _put_off_resend(self):
+        self._wait = RESEND_SECONDS[0]
+        self._resend_at = time.monotonic() + self._wait
 
     def _resend(self, count):
         for entry in list(self._window)[:count]:

@@ -106,7 +106,7 @@ TEST_CASE("NoMessageBringsAPeerWhatIsAnothers") {
   Reader cashier(f, f.cashier, {"payments"});
   Context context;
   Socket odd(context, SocketKind::kDealer, 1000);
-  REQUIRE(odd.connect(f.endpoint(), f.credentials(f.clerk)));
+  REQUIRE(odd.connect(f.endpoint(), f.credentials(f.clerk), 0));
   int stolen = 0;
   const std::string topic = broadcast_topic("payments");
   CHECK(f.broadcast_until([&] {

@@ -17,7 +17,7 @@ constexpr std::size_t kFrameBytesMax = 1000;
 /// An encrypted socket whose connections are counted.
 struct WatchedServer {
   WatchedServer() {
-    connections.watch(router);
+    REQUIRE(connections.watch(router));
     router.limit_frames(kFrameBytesMax);
     router.serve_encrypted(own, *gate);
     REQUIRE(router.bind("tcp://127.0.0.1:*"));
@@ -47,7 +47,7 @@ TEST_CASE("EachConnectionIsCountedByWhatBecameOfIt") {
   Context context;
   Socket dealer(context, SocketKind::kDealer, 16);
   SECTION("let in, until it sends a frame that is too long") {
-    REQUIRE(dealer.connect(server.endpoint, {server.known, {server.own.public_key}}));
+    REQUIRE(dealer.connect(server.endpoint, {server.known, {server.own.public_key}}, 0));
     const auto before = server.counts_once([](const auto& counts) { return counts.let_in == 1; });
     CHECK(before == ConnectionCounts{.accepted = 1, .let_in = 1});
     CHECK(dealer.send(Message(std::string(kFrameBytesMax + 1, 'x'))) == SendResult::kSent);
@@ -63,14 +63,14 @@ TEST_CASE("EachConnectionIsCountedByWhatBecameOfIt") {
     CHECK(counts.ended == 0);
   }
   SECTION("turned away with another public key for the server") {
-    REQUIRE(dealer.connect(server.endpoint, {server.known, {make_key_pair().public_key}}));
+    REQUIRE(dealer.connect(server.endpoint, {server.known, {make_key_pair().public_key}}, 0));
     const auto counts = server.counts_once([](const auto& each) { return each.turned_away > 0; });
     CHECK(counts.turned_away > 0);
     CHECK(counts.let_in == 0);
     CHECK(counts.ended == 0);
   }
   SECTION("ended with an unknown key, which the gatekeeper counts") {
-    REQUIRE(dealer.connect(server.endpoint, {make_key_pair(), {server.own.public_key}}));
+    REQUIRE(dealer.connect(server.endpoint, {make_key_pair(), {server.own.public_key}}, 0));
     const auto counts = server.counts_once([](const auto& each) { return each.ended > 0; });
     CHECK(counts.ended > 0);
     CHECK(counts.let_in == 0);
@@ -83,7 +83,7 @@ TEST_CASE("ASocketMayEndWhileNobodyAsksWhatBecameOfItsConnections") {
   Context context;
   Connections connections(context);
   Socket router(context, SocketKind::kRouter, 16);
-  connections.watch(router);
+  REQUIRE(connections.watch(router));
   REQUIRE(router.bind("tcp://127.0.0.1:*"));
   for (int i = 0; i < 600; ++i) {  // more events than a socket's usual high-water mark
     Socket dealer(context, SocketKind::kDealer, 16);

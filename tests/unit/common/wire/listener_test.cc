@@ -9,6 +9,7 @@
 #include <catch2/catch.hpp>
 
 #include "common/base/limits.h"
+#include "common/wire/gatekeeper.h"
 
 namespace forebay {
 namespace {
@@ -97,6 +98,31 @@ TEST_CASE("AListenerThatWasNotReadForLongKeepsWhatHasComeMeanwhile") {
     CHECK(heard->body.view() == "event");
     poller.wait(milliseconds(0));
   }
+}
+
+TEST_CASE("AListenerThatHearsNothingTriesTheServersOtherKey") {
+  const KeyPair server = make_key_pair(), known = make_key_pair();
+  Context context;
+  const auto gate = std::move(*Gatekeeper::start(context, {{known.public_key, "audit"}}));
+  Socket router(context, SocketKind::kRouter, 100);
+  router.serve_encrypted(server, *gate);
+  REQUIRE(router.bind("tcp://127.0.0.1:*"));
+  Listener listener(context, 100,
+                    Credentials{known, {make_key_pair().public_key, server.public_key}});
+  REQUIRE(listener.connect(router.endpoint()));
+  listener.hear("orders");
+  Poller poller;
+  poller.add(router);
+  const MonoTime now = SystemClock().mono();
+  listener.say_what(now);
+  poller.wait(milliseconds(300));
+  CHECK_FALSE(poller.readable(0));
+  listener.say_what(now + limits::kListenerSilence);
+  CHECK(listener.turn() == 1);
+  poller.wait(seconds(5));
+  const auto wish = router.receive();
+  REQUIRE(wish);
+  CHECK(wish->back().view() == broadcast_topic("orders"));
 }
 
 }  // namespace
