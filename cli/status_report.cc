@@ -89,6 +89,7 @@ void add_stream(std::vector<Row>& rows, const SidecarAnswer& answer, const Json&
     return found != object.end() && *found == true;
   };
   health.add(says(*answer.report, "full"), "full");
+  health.add(says(*answer.report, "clock_doubted"), "clock doubted");
   health.add(says(stream, "refusing"), "waits for a consumer");
   health.add(number(stream, "damaged") > 0, "damaged");
   health.add(number(stream, "lost") > 0, "lost events");

@@ -84,7 +84,7 @@ void add_all_rates(std::vector<SidecarAnswer>& now, const std::vector<SidecarAns
   for (std::size_t i = 0; i < now.size(); ++i) add_rates(now[i], before[i]);
 }
 
-void print_json(const std::vector<SidecarAnswer>& answers) {
+void print_reports(const std::vector<SidecarAnswer>& answers) {
   Json sidecars = Json::array();
   for (const SidecarAnswer& answer : answers) {
     sidecars.push_back(answer.report ? *answer.report
@@ -110,7 +110,7 @@ int status(const Globals& globals, bool watch) {
   if (!topology) return exit_with(topology.error());
   std::vector<SidecarAnswer> before = ask_all(globals, *topology);
   if (globals.json) {
-    print_json(before);
+    print_reports(before);
     return exit_code_of(before);
   }
   StopSignals signals;

@@ -1,6 +1,6 @@
 // What keeps retention from trimming, and what that keeps out: how far each registered consumer has
-// come in each stream, and which streams therefore take no new events. Told by the ingest and commit
-// threads, asked by both.
+// come in each stream, which streams therefore take no new events, and whether the wall clock tells
+// an age. Told by the ingest and commit threads, asked by both.
 #pragma once
 
 #include <atomic>
@@ -57,6 +57,15 @@ class Holds {
     return refusing_[stream.value].load(std::memory_order_relaxed);
   }
 
+  /// Whether nothing is trimmed by age, though something is to be, since the clock may be wrong.
+  void doubt_clock(bool doubted) { clock_doubted_.store(doubted, std::memory_order_relaxed); }
+  [[nodiscard]] bool clock_doubted() const {
+    return clock_doubted_.load(std::memory_order_relaxed);
+  }
+  /// An operator says that it is right.
+  void vouch_for_clock() { clock_vouched_for_.store(true, std::memory_order_relaxed); }
+  [[nodiscard]] bool take_vouched_for_clock() { return clock_vouched_for_.exchange(false); }
+
  private:
   struct Cursors {
     std::map<std::string, Sequence> by_consumer;
@@ -65,6 +74,7 @@ class Holds {
   mutable std::mutex mutex_;
   mutable std::vector<Cursors> streams_;
   std::vector<std::atomic<bool>> refusing_;
+  std::atomic<bool> clock_doubted_ = false, clock_vouched_for_ = false;
 };
 
 }  // namespace forebay

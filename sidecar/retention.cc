@@ -44,10 +44,14 @@ bool ClockTrust::jumped() const {
          limits::kClockJumpMax;
 }
 
+void ClockTrust::vouch() {
+  known_ = {clock_.wall(), clock_.since_boot(), false, clock_.host_boot()};
+}
+
 bool ClockTrust::trusted() {
   if (!known_.doubted && !jumped()) return true;
   if (clock_.synchronised()) {
-    known_ = {clock_.wall(), clock_.since_boot(), false, clock_.host_boot()};
+    vouch();
     return true;
   }
   known_.doubted = true;
@@ -63,17 +67,19 @@ Trimmer::Trimmer(Log& log, const Clock& clock, Holds& holds, std::vector<Retenti
 
 Result<void> Trimmer::watch_clock() {
   const bool was_doubted = log_.clock() && log_.clock()->doubted;
+  if (holds_.take_vouched_for_clock()) trust_.vouch();
   const bool trusted = trust_.trusted();
+  holds_.doubt_clock(!trusted && keeps_by_age());
   const ClockRecord& known = trust_.known();
   const bool written = log_.clock() == known;
   const bool tell = !std::exchange(told_, true) || !written;
   if (tell && !trusted && keeps_by_age()) {
     spdlog::warn(
         "retention: the wall clock jumped by more than an hour, or cannot be told from one that "
-        "did; nothing is trimmed by age until the system calls it synchronised");
+        "did; nothing is trimmed by age until the system calls it synchronised, or an operator "
+        "says that it is right: `forebay clock trust`");
   }
-  if (trusted && was_doubted)
-    spdlog::info("retention: the clock is synchronised and trusted again");
+  if (trusted && was_doubted) spdlog::info("retention: the clock is trusted again");
   return written ? Result<void>() : log_.put_clock(known);
 }
 

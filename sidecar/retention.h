@@ -40,6 +40,8 @@ class ClockTrust {
   ClockTrust(const Clock& clock, const std::optional<ClockRecord>& record,
              std::optional<WallTime> last_commit);
   [[nodiscard]] bool trusted();
+  /// Whatever it was taken for, it is right now.
+  void vouch();
   /// To be kept: as of the last trusted().
   [[nodiscard]] const ClockRecord& known() const { return known_; }
 

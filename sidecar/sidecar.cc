@@ -202,6 +202,10 @@ class Service {
   }
   void on_request(const Peer&, const CursorReport& report) { consumers_.on_cursor(report); }
   void on_request(const Peer& peer, const Forget& request) { consumers_.on_forget(peer, request); }
+  void on_request(const Peer& peer, const TrustClock&) {
+    holds_.vouch_for_clock();
+    send({peer, ClockTrusted{}, {}});
+  }
   void on_request(const Peer& peer, const Fetch& request) { queue_fetch({peer, request}); }
   void on_request(const Peer& peer, const Find& request) { queue_fetch({peer, request}); }
   void on_request(const Peer& peer, const RecordsRequest& request) { queue_fetch({peer, request}); }

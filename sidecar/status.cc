@@ -75,6 +75,7 @@ Result<std::string> status_report(const StatusSources& sources) {
       {"sidecar", sources.sidecar},
       {"boot", log.boot().hex()},
       {"full", sources.full},
+      {"clock_doubted", sources.holds.clock_doubted()},
       {"streams", std::move(streams)},
       {"producers", std::move(producers)},
       {"consumers", std::move(readers)},

@@ -127,6 +127,13 @@ struct StatusRequest {
   void fields(Fields&) {}
 };
 
+/// An operator's: the wall clock is right, whether or not the system calls it synchronised.
+struct TrustClock {
+  static constexpr std::string_view kOp = "trust_clock";
+  template <class Fields>
+  void fields(Fields&) {}
+};
+
 /// An operator's, for a backup.
 struct RecordsRequest {
   static constexpr std::string_view kOp = "records";
@@ -135,7 +142,7 @@ struct RecordsRequest {
 };
 
 using Request = std::variant<RecordsRequest, Register, Keepalive, Goodbye, Subscribe, CursorReport,
-                             Forget, Fetch, Find, StatusRequest>;
+                             Forget, Fetch, Find, StatusRequest, TrustClock>;
 
 // from the sidecar
 
@@ -242,6 +249,12 @@ struct Forgotten {
   }
 };
 
+struct ClockTrusted {
+  static constexpr std::string_view kOp = "clock_trusted";
+  template <class Fields>
+  void fields(Fields&) {}
+};
+
 /// The second frame holds the records: u32 length, key, u32 length, value, as docs/log-format.md has
 /// them.
 struct Records {
@@ -338,9 +351,9 @@ struct ErrorReply {
   }
 };
 
-using Reply =
-    std::variant<Registered, Alive, Acknowledged, Resend, Full, Refused, Subscribed, Forgotten,
-                 Records, Batches, Trimmed, Corrupt, Diverged, Found, StatusReport, ErrorReply>;
+using Reply = std::variant<Registered, Alive, Acknowledged, Resend, Full, Refused, Subscribed,
+                           Forgotten, ClockTrusted, Records, Batches, Trimmed, Corrupt, Diverged,
+                           Found, StatusReport, ErrorReply>;
 
 // on the wire
 

@@ -99,12 +99,11 @@ def clock(case):
                 scene.wait_moving()
         untrimmed(scene, "at the end")
         scene.settle()
+        trusted(scene, offset)
 
 
 def jumped(scene, offset, now):
-    replacement = offset.with_suffix(".new")
-    replacement.write_text(f"{now:+d}\n")
-    os.replace(replacement, offset)
+    set_clock(offset, now)
     scene.wait_moving()
     commits = scene.status()["commits"]["count"]
     if abs(now) > 2 * HOUR:  # it looks at the clock once a second, and says it once in its life
@@ -114,6 +113,24 @@ def jumped(scene, offset, now):
             scene.case.violation("I1", str(missed))
     wait_until(lambda: scene.status()["commits"]["count"] > commits + 20, "it commits", CONVERGE_SECONDS)
     untrimmed(scene, f"after a jump by {now} s")
+
+
+def trusted(scene, offset):
+    """Once an operator says that the clock is right, what is too old by it goes."""
+    set_clock(offset, 2 * YEAR)
+    wait_until(lambda: scene.status()["clock_doubted"], "the clock is doubted", CONVERGE_SECONDS)
+    code, _, err = run_verb(scene.site, 30, "clock", "trust", "left")
+    scene.case.need(code == 0, "I5", f"clock trust ended with {code}: {err}")
+    kept = lambda: {each["stream"]: each["head"] + 1 - each["oldest"] for each in scene.status()["streams"]}  # noqa: E731
+    wait_until(lambda: kept()["a"] == 0, "what is a year old is trimmed", CONVERGE_SECONDS)
+    scene.case.need(kept()["b"] > 0, "I1", "a stream that keeps everything was trimmed")
+    scene.case.need(not scene.status()["clock_doubted"], "I5", "the clock is doubted still")
+
+
+def set_clock(offset, seconds):
+    replacement = offset.with_suffix(".new")
+    replacement.write_text(f"{seconds:+d}\n")
+    os.replace(replacement, offset)
 
 
 def doubts(scene):

@@ -62,6 +62,9 @@ TEST_CASE("WhatIsNotWellStandsInTheLastColumn") {
   auto full = answer(100u);
   (*full.report)["full"] = true;
   CHECK(status_rows({full}, alerts)[1].back() == "! full");
+  auto doubtful = answer(100u);
+  (*doubtful.report)["clock_doubted"] = true;
+  CHECK(status_rows({doubtful}, alerts)[1].back() == "! clock doubted");
   auto damaged = answer(100u);
   (*damaged.report)["streams"][0]["damaged"] = 3u;
   CHECK(status_rows({damaged}, alerts)[1].back() == "! damaged");

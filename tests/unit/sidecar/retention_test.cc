@@ -184,6 +184,26 @@ TEST_CASE("AWallClockThatJumpsByMoreThanAnHourTrimsNothingUntilItIsSynchronised"
   CHECK(f.oldest() == 2);
 }
 
+TEST_CASE("AnOperatorVouchesForAClockThatIsDoubted") {
+  RetentionFixture f;
+  auto trimmer = f.trimmer(minutes(10));
+  f.append();
+  f.clock.wall_now += hours(24);
+  f.clock.advance(seconds(2));
+  trim(trimmer);
+  CHECK(f.oldest() == 1);
+  CHECK(f.holds.clock_doubted());
+  f.holds.vouch_for_clock();
+  f.clock.advance(seconds(2));
+  trim(trimmer);
+  CHECK(f.oldest() == 2);
+  CHECK_FALSE(f.holds.clock_doubted());
+  f.clock.wall_now += hours(24);  // he did for that clock, and for no later one
+  f.clock.advance(seconds(2));
+  trim(trimmer);
+  CHECK(f.holds.clock_doubted());
+}
+
 TEST_CASE("BytesAreTrimmedWhateverTheClockSays") {
   RetentionFixture f;
   auto trimmer = f.trimmer(minutes(10), 0);
