@@ -13,11 +13,8 @@ def _lines(path):
 
 
 def played(path):
-    """By row, the case that its full run goes on from."""
-    ends = {}
-    for line in _lines(path):
-        ends[line["row"]] = max(ends.get(line["row"], 0), line["first"] + line["cases"])
-    return ends
+    """The slices that a full run has done: (row, first case)."""
+    return {(line["row"], line["first"]) for line in _lines(path)}
 
 
 def table(path, full):
