@@ -5,7 +5,13 @@
 namespace forebay {
 
 std::string aligned(const std::vector<std::vector<std::string>>& rows) {
-  const auto shown = [](const std::string& cell) { return cell.empty() ? std::string("-") : cell; };
+  const auto shown = [](const std::string& cell) {
+    std::string text = cell.empty() ? "-" : cell;
+    // Some of it comes over the network, and a terminal obeys control characters.
+    const auto is_control = [](char c) { return (c >= 0 && c < ' ') || c == 127; };
+    std::replace_if(text.begin(), text.end(), is_control, '?');
+    return text;
+  };
   std::vector<std::size_t> widths;
   for (const auto& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));

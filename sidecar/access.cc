@@ -70,10 +70,8 @@ Result<void> Access::check(std::string_view user, const Request& request) const 
 bool Access::may_hear(std::string_view user, std::string_view topic) const {
   const auto found = rights_.find(user);
   if (found == rights_.end()) return false;
-  for (const std::string& stream : found->second.reads) {
-    if (topic == broadcast_topic(stream)) return true;
-  }
-  return false;
+  const std::string_view stream = topic.substr(0, topic.find('\0'));
+  return topic == broadcast_topic(stream) && found->second.reads.contains(std::string(stream));
 }
 
 }  // namespace forebay

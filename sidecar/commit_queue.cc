@@ -1,6 +1,7 @@
 #include "sidecar/commit_queue.h"
 
 #include <iterator>
+#include <optional>
 #include <utility>
 
 namespace forebay {
@@ -13,6 +14,14 @@ std::uint64_t batch_bytes_of(const Work& work) {
 
 bool is_urgent(const Work& work) { return !std::holds_alternative<CursorWork>(work); }
 
+/// Whose registration it changes, which takes up where its last report left off.
+std::optional<ConsumerKey> consumer_of(const Work& work) {
+  if (const auto* forget = std::get_if<ForgetWork>(&work)) return forget->key;
+  if (const auto* subscribe = std::get_if<SubscribeWork>(&work))
+    return ConsumerKey{subscribe->request.stream, subscribe->request.consumer};
+  return std::nullopt;
+}
+
 }  // namespace
 
 bool CommitQueue::push(std::vector<Work>& work) {
@@ -20,6 +29,13 @@ bool CommitQueue::push(std::vector<Work>& work) {
   const std::lock_guard hold(mutex_);
   if (closed_) return false;
   for (Work& item : work) {
+    if (auto* report = std::get_if<CursorWork>(&item)) {
+      reports_.insert_or_assign(report->key, std::move(*report));
+      continue;
+    }
+    if (const auto consumer = consumer_of(item)) {
+      if (auto before = reports_.extract(*consumer)) work_.emplace_back(std::move(before.mapped()));
+    }
     bytes_ += batch_bytes_of(item);
     urgent_ += is_urgent(item) ? 1 : 0;
     work_.push_back(std::move(item));
@@ -40,8 +56,9 @@ std::uint64_t CommitQueue::bytes() const {
 
 void CommitQueue::wait(std::chrono::milliseconds timeout, bool with_reports) {
   std::unique_lock hold(mutex_);
-  changed_.wait_for(hold, timeout,
-                    [&] { return urgent_ > 0 || stopped_ || (with_reports && !work_.empty()); });
+  changed_.wait_for(hold, timeout, [&] {
+    return urgent_ > 0 || stopped_ || (with_reports && !(work_.empty() && reports_.empty()));
+  });
 }
 
 std::vector<Work> CommitQueue::take(std::uint64_t bytes_max, bool with_reports) {
@@ -58,6 +75,10 @@ std::vector<Work> CommitQueue::take(std::uint64_t bytes_max, bool with_reports) 
     work_.pop_front();
   }
   bytes_ -= bytes;
+  if (work_.empty()) {
+    for (auto& [key, report] : reports_) taken.emplace_back(std::move(report));
+    reports_.clear();
+  }
   return taken;
 }
 
@@ -69,6 +90,8 @@ std::vector<Work> CommitQueue::close() {
   std::vector<Work> all(std::make_move_iterator(work_.begin()),
                         std::make_move_iterator(work_.end()));
   work_.clear();
+  for (auto& [key, report] : reports_) all.emplace_back(std::move(report));
+  reports_.clear();
   return all;
 }
 
@@ -85,7 +108,7 @@ void CommitQueue::stop() {
 
 bool CommitQueue::finished() const {
   const std::lock_guard hold(mutex_);
-  return stopped_ && work_.empty();
+  return stopped_ && work_.empty() && reports_.empty();
 }
 
 }  // namespace forebay

@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <vector>
 
@@ -17,7 +18,7 @@ namespace forebay {
 
 class CommitQueue {
  public:
-  /// Queues in order, waking nobody. Returns false, taking nothing, while the queue is closed.
+  /// Queues in order, waking nobody; of a consumer's reports only the last. Returns false, taking nothing, while the queue is closed.
   [[nodiscard]] bool push(std::vector<Work>& work);
   /// Wakes who waits, if there is work worth a commit.
   void wake();
@@ -41,6 +42,7 @@ class CommitQueue {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Work> work_;
+  std::map<ConsumerKey, CursorWork> reports_;  // the last of each consumer, after what is in work_
   std::uint64_t bytes_ = 0;
   std::size_t urgent_ = 0;  // items that are worth a commit
   bool closed_ = false;

@@ -5,6 +5,17 @@
 #include "common/base/limits.h"
 
 namespace forebay {
+namespace {
+
+/// What operators are shown of it is a word: any bytes could take over their terminal.
+bool is_state(const std::string& text) {
+  constexpr std::size_t kStateBytesMax = 16;
+  return text.size() <= kStateBytesMax && std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= 'A' && c <= 'Z') || c == '_';
+         });
+}
+
+}  // namespace
 
 Consumers::Consumers(const Clock& clock, Holds& holds, std::vector<std::string> streams,
                      const std::vector<std::pair<ConsumerKey, ConsumerRecord>>& stored)
@@ -48,9 +59,10 @@ void Consumers::on_subscribe(const Peer& peer, const Subscribe& request) {
       peer, *stream, request, known == consumers_.end() ? ConsumerRecord{} : known->second.record});
 }
 
-void Consumers::on_cursor(const CursorReport& report) {
+bool Consumers::on_cursor(const CursorReport& report) {
+  if (!is_state(report.state)) return false;
   const auto found = consumers_.find({report.stream, report.consumer});
-  if (found == consumers_.end() || found->second.forgetting) return;
+  if (found == consumers_.end() || found->second.forgetting) return true;
   Consumer& consumer = found->second;
   const bool moved =
       consumer.record.cursor != report.sequence || consumer.record.lost != report.lost ||
@@ -62,10 +74,11 @@ void Consumers::on_cursor(const CursorReport& report) {
   consumer.record.time = clock_.wall();
   consumer.state = report.state;
   consumer.heard = clock_.mono();
-  if (!moved) return;
+  if (!moved) return true;
   if (const auto stream = index_of(report.stream))
     holds_.set(*stream, report.consumer, report.sequence);
   work_.emplace_back(CursorWork{found->first, consumer.record});
+  return true;
 }
 
 void Consumers::on_forget(const Peer& peer, const Forget& request) {

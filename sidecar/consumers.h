@@ -21,8 +21,8 @@ class Consumers {
 
   void on_subscribe(const Peer& peer, const Subscribe& request);
   /// A report of a consumer that is not registered is dropped; it registers again when it
-  /// reconnects.
-  void on_cursor(const CursorReport& report);
+  /// reconnects. False, taking nothing, if it names a state that is none.
+  [[nodiscard]] bool on_cursor(const CursorReport& report);
   /// Refused while the consumer is there: it would go on without holding anything.
   void on_forget(const Peer& peer, const Forget& request);
   void on_outcome(const CommitOutcome& outcome);

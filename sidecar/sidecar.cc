@@ -67,15 +67,15 @@ class Service {
         scrubber_(log, options.state_dir) {}
 
   Result<void> bind() {
-    pull_.limit_frames(batch_layout::kHeaderBytes + limits::kBatchPayloadBytesMax);
-    if (auto watched = connections_.near.watch(pull_); !watched) return watched;
-    for (const std::string& endpoint : options_.endpoints.ingest) {
-      if (auto bound = pull_.bind(endpoint); !bound) return bound;
-    }
     if (options_.far) {  // at its post before anybody can knock
       auto gate = Gatekeeper::start(context_, options_.far->names);
       if (!gate) return fail(gate.error());
       gate_ = std::move(*gate);
+    }
+    pull_.limit_frames(batch_layout::kHeaderBytes + limits::kBatchPayloadBytesMax);
+    if (auto watched = connections_.near.watch(pull_); !watched) return watched;
+    for (const std::string& endpoint : options_.endpoints.ingest) {
+      if (auto bound = pull_.bind(endpoint); !bound) return bound;
     }
     if (auto bound = control_.bind(options_.endpoints, gate_.get(), connections_); !bound)
       return bound;
@@ -200,7 +200,11 @@ class Service {
   void on_request(const Peer& peer, const Subscribe& request) {
     consumers_.on_subscribe(peer, request);
   }
-  void on_request(const Peer&, const CursorReport& report) { consumers_.on_cursor(report); }
+  void on_request(const Peer& peer, const CursorReport& report) {
+    if (consumers_.on_cursor(report)) return;
+    ingest_.count_refused(to_string(ErrorCode::kBadInput));
+    send({peer, ErrorReply{ErrorCode::kBadInput, "\"state\" is up to 16 of A-Z and '_'"}, {}});
+  }
   void on_request(const Peer& peer, const Forget& request) { consumers_.on_forget(peer, request); }
   void on_request(const Peer& peer, const TrustClock&) {
     holds_.vouch_for_clock();
@@ -257,7 +261,7 @@ class Service {
   bool commit_at_once() {
     if (queue_.bytes() > limits::kCommitAtOnceBytesMax || fetches_.busy()) return false;
     const std::unique_lock turn(commit_turn_, std::try_to_lock);
-    if (!turn) return false;
+    if (!turn || failed_) return false;  // after a write that failed there is no other
     auto work = queue_.take(limits::kCommitBytesMax, false);
     if (work.empty()) return true;
     auto news = commit(std::move(work));
@@ -321,6 +325,7 @@ class Service {
       queue_.wait(more_to_trim ? milliseconds(0) : milliseconds(limits::kTrimInterval),
                   with_reports);
       const std::lock_guard turn(commit_turn_);
+      if (failed_) return;
       auto work = queue_.take(limits::kCommitBytesMax, with_reports);
       if (!work.empty()) {
         broadcasts_.post(commit(std::move(work)));

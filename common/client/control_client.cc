@@ -27,14 +27,17 @@ Result<ControlClient::Answer> ControlClient::request(const Request& request, mil
   const std::uint64_t first_id = next_id_;
   const auto deadline = Steady::now() + timeout;
   const auto keys = static_cast<int>(credentials_ ? credentials_->server_keys.size() : 1);
-  const milliseconds patience = std::min(limits::kFetchTimeout, timeout / keys);
+  const bool key_known = keys == 1 || answered_;
+  const milliseconds patience =
+      std::min(limits::kFetchTimeout, key_known ? timeout : timeout / keys);
   while (true) {
     // Few are in its queue: it takes the request.
     static_cast<void>(dealer_->send(Message(std::string_view(encode({next_id_++, {}}, request)))));
     if (auto answer = receive_until(std::min(deadline, Steady::now() + patience), first_id))
       return std::move(*answer);
     const bool over = Steady::now() >= deadline;
-    if (over || keys > 1) {
+    if (over || !key_known) {
+      answered_ = false;
       // A new socket, so that what waits in this one is not sent to a sidecar that comes up later.
       ++turn_;
       if (auto opened = open(); !opened) return fail(opened.error());
@@ -61,6 +64,7 @@ std::optional<Result<ControlClient::Answer>> ControlClient::receive_until(Steady
 /// over.
 std::optional<Result<ControlClient::Answer>> ControlClient::receive(std::uint64_t first_id) {
   while (auto frames = dealer_->receive()) {
+    answered_ = true;
     auto reply = decode_reply(frames->front().view());
     if (!reply) return fail(reply.error().in("the sidecar at " + endpoint_));
     if (reply->envelope.id < first_id || reply->envelope.id >= next_id_) continue;

@@ -49,7 +49,8 @@ class ControlClient {
   std::optional<Credentials> credentials_;
   Context context_;
   std::optional<Socket> dealer_;
-  std::size_t turn_ = 0;  // Socket::connect
+  std::size_t turn_ = 0;   // Socket::connect
+  bool answered_ = false;  // with this key
   std::uint64_t next_id_ = 1;
 };
 

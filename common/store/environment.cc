@@ -67,8 +67,9 @@ Result<void> make_file(const std::string& dir, std::size_t map_bytes) {
   return {};
 }
 
-/// LMDB believes what a first page says of the size of pages, and divides by it.
-Result<void> check_page_size(const std::string& file) {
+/// LMDB takes an empty file for a new one, believes what a first page says of the size of pages, and
+/// divides by it.
+Result<void> check_first_pages(const std::string& file) {
   constexpr std::uint32_t kPageBytes = 4096;
   constexpr off_t kPageSizeAt = 40;
   const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
@@ -79,9 +80,10 @@ Result<void> check_page_size(const std::string& file) {
     const ssize_t got =
         ::pread(descriptor, bytes.data(), bytes.size(), page * kPageBytes + kPageSizeAt);
     if (got < 0) checked = fail_errno("cannot read " + file, errno);
-    // What is cut off, LMDB tells.
-    if (got == static_cast<ssize_t>(bytes.size()) &&
-        load_le<std::uint32_t>(bytes.data()) != kPageBytes) {
+    if (got >= 0 && got < static_cast<ssize_t>(bytes.size())) {
+      checked = fail(ErrorCode::kCorruption,
+                     file + " is damaged: it is cut off, and was whole when it was made");
+    } else if (got > 0 && load_le<std::uint32_t>(bytes.data()) != kPageBytes) {
       checked = fail(ErrorCode::kCorruption,
                      file + " is damaged: page " + std::to_string(page) + " is no first page");
     }
@@ -132,7 +134,7 @@ Result<Environment> open_environment(const std::string& dir, std::size_t map_byt
                                      unsigned databases_max) {
   if (auto made = make_folder(dir); !made) return fail(made.error());
   if (auto made = make_file(dir, map_bytes); !made) return fail(made.error());
-  if (auto checked = check_page_size(dir + "/data.mdb"); !checked) return fail(checked.error());
+  if (auto checked = check_first_pages(dir + "/data.mdb"); !checked) return fail(checked.error());
   MDB_env* raw = nullptr;
   int code = mdb_env_create(&raw);
   if (code != 0) return fail_lmdb("cannot create an environment", code);

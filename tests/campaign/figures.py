@@ -13,8 +13,8 @@ def _lines(path):
 
 
 def played(path):
-    """The slices that a full run has done: (row, first case)."""
-    return {(line["row"], line["first"]) for line in _lines(path)}
+    """The slices that a full run has done: (row, seed, first case, cases)."""
+    return {(line["row"], line["seed"], line["first"], line["cases"]) for line in _lines(path)}
 
 
 def table(path, full):

@@ -57,7 +57,7 @@ void SimConsumer::step(Sequence oldest) {
     report_due_ = now + limits::kCursorReportInterval;
     connection_.requests.send(
         encode({}, Request(CursorReport{"things", name_, committed_.cursor->incarnation,
-                                        committed_.cursor->sequence, committed_.lost, 0, "live"})),
+                                        committed_.cursor->sequence, committed_.lost, 0, "LIVE"})),
         now);
   }
 }

@@ -13,5 +13,9 @@ TEST_CASE("ColumnsAreAsWideAsTheirWidestCellAndEmptyCellsShow") {
   CHECK(aligned({}) == "");
 }
 
+TEST_CASE("ControlCharactersDoNotReachATerminal") {
+  CHECK(aligned({{"\x1b[2J", "a\nb\x7f", "é"}}) == "?[2J  a?b?  é\n");
+}
+
 }  // namespace
 }  // namespace forebay

@@ -31,9 +31,19 @@ TEST_CASE("WhoWasRegisteredBeforeTheStartHoldsRetentionWhereItWas") {
 
 TEST_CASE("AReportMovesTheHoldAtOnce") {
   ConsumersFixture f;
-  f.consumers.on_cursor({"a", "known", {}, Sequence{7}, 0, 0, "LIVE"});
+  CHECK(f.consumers.on_cursor({"a", "known", {}, Sequence{7}, 0, 0, "LIVE"}));
   CHECK(f.holds.last({0})->cursor == Sequence{7});
   CHECK(f.consumers.take_work().size() == 1);
+}
+
+TEST_CASE("AReportWhoseStateIsNoWordIsRefused") {
+  ConsumersFixture f;
+  for (const std::string state : {"\x1b[2J", "LIVE\n", "live", "ABCDEFGHIJKLMNOPQ"}) {
+    CAPTURE(state);
+    CHECK_FALSE(f.consumers.on_cursor({"a", "known", {}, Sequence{7}, 0, 0, state}));
+  }
+  CHECK(f.consumers.take_work().empty());
+  CHECK(f.holds.last({0})->cursor == Sequence{5});
 }
 
 TEST_CASE("AConsumerThatIsGoneIsForgotten") {
@@ -46,7 +56,7 @@ TEST_CASE("AConsumerThatIsGoneIsForgotten") {
   CommitOutcome outcome;
   outcome.forgotten.push_back(forget->key);
   // What it still says meanwhile holds nothing.
-  f.consumers.on_cursor({"a", "known", {}, Sequence{7}, 0, 0, "LIVE"});
+  CHECK(f.consumers.on_cursor({"a", "known", {}, Sequence{7}, 0, 0, "LIVE"}));
   CHECK(f.consumers.take_work().empty());
   f.consumers.on_outcome(outcome);
   CHECK(f.consumers.all().size() == 1);
@@ -59,13 +69,13 @@ TEST_CASE("OneThatIsNotForgottenAfterAllGoesOn") {
   CommitOutcome outcome;
   outcome.full = true;
   f.consumers.on_outcome(outcome);
-  f.consumers.on_cursor({"a", "known", {}, Sequence{7}, 0, 0, "LIVE"});
+  CHECK(f.consumers.on_cursor({"a", "known", {}, Sequence{7}, 0, 0, "LIVE"}));
   CHECK(f.holds.last({0})->cursor == Sequence{7});
 }
 
 TEST_CASE("AReportOfAStreamThatIsNoLongerHereHoldsNothing") {
   ConsumersFixture f;
-  f.consumers.on_cursor({"gone", "c", {}, Sequence{7}, 0, 0, "LIVE"});
+  CHECK(f.consumers.on_cursor({"gone", "c", {}, Sequence{7}, 0, 0, "LIVE"}));
   CHECK(f.holds.last({0})->consumer == "known");
 }
 
@@ -73,7 +83,7 @@ TEST_CASE("AConsumerThatIsThereOrUnknownIsNotForgotten") {
   ConsumersFixture f;
   f.consumers.on_forget({"route", 1}, {"a", "nobody"});
   CHECK(f.refusal() == ErrorCode::kNotFound);
-  f.consumers.on_cursor({"a", "known", {}, Sequence{7}, 0, 0, "LIVE"});
+  CHECK(f.consumers.on_cursor({"a", "known", {}, Sequence{7}, 0, 0, "LIVE"}));
   static_cast<void>(f.consumers.take_work());
   f.consumers.on_forget({"route", 1}, {"a", "known"});
   CHECK(f.refusal() == ErrorCode::kUnavailable);

@@ -167,6 +167,17 @@ TEST_CASE("AForeignFormatIsRefusedAndLeftAlone") {
   }
 }
 
+// LMDB would make a new one of an empty file, and the view and its cursors would be gone in silence.
+TEST_CASE("AFileThatWasCutOffIsRefusedAndNotMadeAnew") {
+  const test::TempDir dir;
+  put_one(*open_store(dir / "view"), kFirst, "a", "kept");
+  std::filesystem::resize_file(dir / "view/data.mdb", GENERATE(0u, 100u, 4096u, 4100u));
+  const auto refused = Store::open(dir / "view", {"first"});
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().code == ErrorCode::kCorruption);
+  CHECK(refused.error().message.find("it is cut off") != std::string::npos);
+}
+
 // LMDB divides by it.
 TEST_CASE("AFirstPageThatNamesAnotherSizeOfPagesIsRefused") {
   const test::TempDir dir;
