@@ -19,6 +19,7 @@ class Verify(KeyedTest):
 
     def test_a_running_sidecar_or_no_log_is_said(self):
         self.assertEqual(self.verb("verify", "nobody")[0], 2)
+        self.head("a")  # it runs
         code, _, errors = self.verb("verify", "left")
         self.assertEqual(code, 1)
         self.assertIn("in use by another process", errors)
