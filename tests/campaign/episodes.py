@@ -368,6 +368,7 @@ class Episode:
 
     def _end_in_order(self):
         """Everything stops as asked, and a reader of its own finds the logs sound."""
+        self.consumer.wait_built()  # one that is stopped in the midst of a build leaves that to its next start
         stopped = ["consumer", *sorted(set(self.streams.values()))]
         for role in stopped:
             code = self.running[role].stop()
