@@ -18,7 +18,8 @@ namespace forebay {
 
 class CommitQueue {
  public:
-  /// Queues in order, waking nobody; of a consumer's reports only the last. Returns false, taking nothing, while the queue is closed.
+  /// Queues in order, waking nobody; of a consumer's reports only the last. Returns false, taking
+  /// nothing, while the queue is closed.
   [[nodiscard]] bool push(std::vector<Work>& work);
   /// Wakes who waits, if there is work worth a commit.
   void wake();

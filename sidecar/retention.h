@@ -9,8 +9,8 @@
 // Age is measured by the wall clock, which may be wrong. A clock is trusted while it agrees to an
 // hour with the time since boot, since it was last in order; after a reboot of the machine, with the
 // last commit. Else trimming by age waits, with an alert, until the system says that its clock is
-// synchronised, or an operator that it is right. What is known of that is kept in the log, since a clock that jumped stamps commits
-// that then seem to vouch for it. Trimming by bytes needs no clock.
+// synchronised, or an operator that it is right. What is known of that is kept in the log, since a
+// clock that jumped stamps commits that then seem to vouch for it. Trimming by bytes needs no clock.
 #pragma once
 
 #include <map>

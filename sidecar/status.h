@@ -1,7 +1,7 @@
 // The sidecar's figures as `forebay status` shows them, one JSON object:
 //
-//   {sidecar, boot, full, clock_doubted, streams: [{stream, incarnation, head, oldest, bytes, lost, commit_time,
-//    refusing, damaged}],
+//   {sidecar, boot, full, clock_doubted,
+//    streams: [{stream, incarnation, head, oldest, bytes, lost, commit_time, refusing, damaged}],
 //    producers: [{stream, name, id, epoch, position, silent_ms, departed}],
 //    consumers: [{stream, consumer, cursor, lag, lost, failed, state, heard_ms}],
 //    commits: {count, p50_us, p99_us, p999_us, max_us} (since the start),

@@ -31,8 +31,8 @@ class ControlClient {
 
   /// Sends and waits for the answer, and sends again after limits::kFetchTimeout, or with the other of
   /// two keys: a sidecar that restarts takes what it was asked with it, and asking twice changes
-  /// nothing. kTimeout if no
-  /// answer came (the request will not be sent later either); an ErrorReply is an error of its code.
+  /// nothing. kTimeout if no answer came (the request will not be sent later either); an ErrorReply is
+  /// an error of its code.
   [[nodiscard]] Result<Answer> request(const Request& request, std::chrono::milliseconds timeout);
 
   [[nodiscard]] const std::string& endpoint() const { return endpoint_; }
