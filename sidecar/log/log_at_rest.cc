@@ -1,5 +1,7 @@
 #include "sidecar/log/log_at_rest.h"
 
+#include <algorithm>
+
 #include "common/base/bytes.h"
 #include "common/base/limits.h"
 #include "sidecar/log/layout.h"
@@ -58,6 +60,7 @@ void LogAtRest::read_records() {
     take_record(entry);
   });
   records_damaged_ = walk_.damaged() > 0 || file_->metas() == 0;
+  stale_ = walk_.miscounted();
   check_metas();
   if (!format_) problems.push_back("the format is not there");
   for (const auto& [name, stream] : streams) {
@@ -75,8 +78,11 @@ void LogAtRest::check_metas() {
                                  " of the two first pages cannot be read" +
                                  (file_->unread().empty() ? "" : " (" + file_->unread() + ")"));
   }
-  if (file_->pages() > file_->file_bytes() / kPageBytes)
+  if (file_->pages() > file_->file_bytes() / kPageBytes) {
+    // What would show that its records are older may be among what is gone.
+    stale_ = true;
     problems.push_back("it says that it has more pages than the file");
+  }
   const bool flags_known =
       file_->main().flags == 0 && file_->free_list().flags == PageFile::kIntegerKeys;
   if (file_->metas() > 0 && !flags_known)
@@ -163,7 +169,13 @@ void LogAtRest::read_free_list() {
     };
     if (count == 0 || number(0) >= count)
       return walk_.damage(file_->free_list().root, "a list of free pages that is none");
-    for (std::uint64_t i = 1; i <= number(0); ++i) walk_.take(number(i), 1);
+    for (std::uint64_t i = 1; i <= number(0); ++i) {
+      // A commit frees the pages that it replaces: the record that leads to one is older.
+      stale_ |= std::any_of(streams.begin(), streams.end(), [&](const auto& stream) {
+        return stream.second.batches && stream.second.batches->root == number(i);
+      });
+      walk_.take(number(i), 1);
+    }
   });
 }
 

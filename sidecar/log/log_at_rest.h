@@ -72,6 +72,9 @@ class LogAtRest {
   [[nodiscard]] bool has_format() const { return format_.has_value(); }
   [[nodiscard]] const PageFile& file() const { return *file_; }
   [[nodiscard]] const TreeWalk& walk() const { return walk_; }
+  /// Whether pages are old copies of themselves, or, where the file ends too soon, may be: no record
+  /// tells then where its stream ended. As far as has been read.
+  [[nodiscard]] bool of_several_times() const { return stale_ || walk_.of_several_times(); }
 
  private:
   explicit LogAtRest(PageFile file);
@@ -82,6 +85,7 @@ class LogAtRest {
   std::unique_ptr<PageFile> file_;
   TreeWalk walk_;
   bool records_damaged_ = false;
+  bool stale_ = false;  // the records may be
   std::optional<std::string> format_;
   std::set<std::string> damaged_keys_;
 };

@@ -184,6 +184,7 @@ void TreeWalk::run(const PageFile::Tree& tree, const Visit& visit) {
   Run run{tree, visit};
   go(run);
   if (damaged_ == damaged_before && run.entries != tree.entries) {
+    miscounted_ = true;
     damage(tree.root, "a tree of " + std::to_string(run.entries) + " entries that says it has " +
                           std::to_string(tree.entries));
   }

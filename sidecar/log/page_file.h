@@ -109,6 +109,8 @@ class TreeWalk {
   /// Whether pages, each sound in itself, do not fit together: some are old copies of themselves, and
   /// which is not known.
   [[nodiscard]] bool of_several_times() const { return of_several_times_; }
+  /// Whether a tree has another number of entries than is said, and nothing else is wrong with it.
+  [[nodiscard]] bool miscounted() const { return miscounted_; }
   /// Adds to damage().
   void damage(std::uint64_t page, const std::string& what);
 
@@ -138,6 +140,7 @@ class TreeWalk {
   std::vector<std::string> damage_;
   std::uint64_t damaged_ = 0;
   bool of_several_times_ = false;
+  bool miscounted_ = false;
   bool stopped_ = false;
   std::string value_;  // of an overflow run
 };

@@ -160,6 +160,7 @@ Result<Salvage> look_everywhere(const std::string& dir) {
         });
     ends.push_back({incarnation, end, stream.record && !log->older});
   }
+  log->read_free_list();
   const bool pages_damaged = log->walk().damaged() > 0 || !log->problems.empty();
   constexpr Sequence kForEver{std::numeric_limits<std::uint64_t>::max()};
   for (const End& end : ends) {
@@ -174,7 +175,7 @@ Result<Salvage> look_everywhere(const std::string& dir) {
              each.first < header.next();
     });
   });
-  found.of_several_times = log->walk().of_several_times();
+  found.of_several_times = log->of_several_times();
   return found;
 }
 

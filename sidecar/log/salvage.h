@@ -27,7 +27,7 @@ struct Salvage {
   std::map<std::string, StreamRecord> streams;
   std::map<ProducerId, ProducerRecord> producers;
   std::map<ConsumerKey, ConsumerRecord> consumers;
-  bool of_several_times = false;  // TreeWalk's, of all streams
+  bool of_several_times = false;  // LogAtRest's, of all streams
 };
 
 /// Of two copies of a record.

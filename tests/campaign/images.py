@@ -252,7 +252,8 @@ class Disk:
     def _rename(self, operation, kind):
         path, *more = operation.paths()
         if kind == "K":
-            self._make(path, Folder())
+            if self.find(path) is None:  # else a process was killed that asked for one that was there
+                self._make(path, Folder())
         elif kind == "U":
             folder, name = self.place(path)
             if folder is not None and name in folder.live():

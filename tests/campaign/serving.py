@@ -231,8 +231,10 @@ def repaired_faults(reader, log, damage, report):
         return
     reports = {each["stream"]: each for each in report["streams"]}
     untouched = not damage.touched & (log.places.records | {0, 1})
-    # Where pages contradict each other, which of them are old copies cannot be told: the record may be one.
-    end_known = untouched and "stale" not in damage.kind and not damage.touched & set(log.places.of_kind("branch"))
+    # Where pages contradict each other, or some are cut off, which of them are old copies cannot be told: the record may
+    # be one.
+    whole = len(damage.data) >= log.places.count * PAGE and not damage.touched & set(log.places.of_kind("branch", "free list"))
+    end_known = untouched and whole and "stale" not in damage.kind
     for name, stream in log.streams.items():
         seen = reader.streams[name]
         yield from (f"{name}: {fault}" for fault in seen.faults)

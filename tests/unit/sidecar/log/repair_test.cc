@@ -238,6 +238,42 @@ TEST_CASE("WherePagesAreOfSeveralTimesNoRecordTellsWhereItsStreamEnds") {
   CHECK(skipped > 1);
 }
 
+/// The page that the tree of all records begins with, as the last commit's first page says
+/// (docs/log-format.md).
+std::uint64_t records_root(const std::string& bytes) {
+  constexpr std::size_t kRecordsRootAt = 128, kTransactionAt = 144;
+  const auto number = [&](std::size_t at) { return load_le<std::uint64_t>(bytes.data() + at); };
+  const bool second = number(kPageBytes + kTransactionAt) > number(kTransactionAt);
+  return number((second ? kPageBytes : 0) + kRecordsRootAt);
+}
+
+TEST_CASE("AnOldCopyOfThePageOfRecordsHidesNoEnd") {
+  MadeLog made;
+  std::vector<std::string> copies;
+  for (int i = 0; i < 12; ++i) {
+    make_log(made, 1);
+    copies.push_back(test::read_file(made.file()));
+  }
+  const std::string newest = copies.back();
+  const std::uint64_t page = records_root(newest);
+  int old_copies = 0;
+  for (const std::string& copy : copies) {
+    const std::string old = copy.substr(page * kPageBytes, kPageBytes);
+    if (records_root(copy) != page || old == newest.substr(page * kPageBytes, kPageBytes)) continue;
+    ++old_copies;
+    for (std::size_t pages = newest.size() / kPageBytes; pages > page; pages /= 2) {
+      CAPTURE(pages);
+      std::filesystem::remove(made.file());
+      std::ofstream(made.file(), std::ios::binary) << newest.substr(0, pages * kPageBytes);
+      test::write_at(made.file(), page * kPageBytes, old);
+      const Outcome outcome = verify_and_repair(made);
+      CHECK_FALSE(outcome.sound);
+      CHECK(outcome.skipped_ahead);
+    }
+  }
+  CHECK(old_copies > 0);
+}
+
 TEST_CASE("AProducerThatSaidGoodbyeIsNotCalledLost") {
   MadeLog made;
   make_log(made, 5);
