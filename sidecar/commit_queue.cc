@@ -13,6 +13,9 @@ std::uint64_t batch_bytes_of(const Work& work) {
 }
 
 bool is_urgent(const Work& work) { return !std::holds_alternative<CursorWork>(work); }
+bool is_request(const Work& work) {
+  return is_urgent(work) && !std::holds_alternative<BatchWork>(work);
+}
 
 /// Whose registration it changes, which takes up where its last report left off.
 std::optional<ConsumerKey> consumer_of(const Work& work) {
@@ -38,6 +41,7 @@ bool CommitQueue::push(std::vector<Work>& work) {
     }
     bytes_ += batch_bytes_of(item);
     urgent_ += is_urgent(item) ? 1 : 0;
+    requests_ += is_request(item) ? 1 : 0;
     work_.push_back(std::move(item));
   }
   work.clear();
@@ -52,6 +56,11 @@ void CommitQueue::wake() {
 std::uint64_t CommitQueue::bytes() const {
   const std::lock_guard hold(mutex_);
   return bytes_;
+}
+
+std::size_t CommitQueue::requests() const {
+  const std::lock_guard hold(mutex_);
+  return requests_;
 }
 
 void CommitQueue::wait(std::chrono::milliseconds timeout, bool with_reports) {
@@ -71,6 +80,7 @@ std::vector<Work> CommitQueue::take(std::uint64_t bytes_max, bool with_reports) 
     if (!taken.empty() && bytes + next > bytes_max) break;
     bytes += next;
     urgent_ -= is_urgent(work_.front()) ? 1 : 0;
+    requests_ -= is_request(work_.front()) ? 1 : 0;
     taken.push_back(std::move(work_.front()));
     work_.pop_front();
   }
@@ -86,7 +96,7 @@ std::vector<Work> CommitQueue::close() {
   const std::lock_guard hold(mutex_);
   closed_ = true;
   bytes_ = 0;
-  urgent_ = 0;
+  urgent_ = requests_ = 0;
   std::vector<Work> all(std::make_move_iterator(work_.begin()),
                         std::make_move_iterator(work_.end()));
   work_.clear();

@@ -1,5 +1,5 @@
-// Between the ingest thread, which alone pushes, and whoever commits. Bounded in bytes by its user
-// (ingest stops reading while bytes() is past the limit). When the log is full it is closed until
+// Between the ingest thread, which alone pushes, and whoever commits. Bounded by its user (ingest stops
+// reading while bytes() or requests() is past its limit). When the log is full it is closed until
 // ingest has gone back to what is committed, so that nothing gets in that follows on something
 // discarded.
 #pragma once
@@ -25,6 +25,8 @@ class CommitQueue {
   void wake();
   /// Bytes of batches that wait.
   [[nodiscard]] std::uint64_t bytes() const;
+  /// How much else waits, reports aside.
+  [[nodiscard]] std::size_t requests() const;
 
   /// Waits until there is work worth a commit, `timeout` passed or stop was called. Cursor reports
   /// alone are worth none, until `with_reports`.
@@ -45,7 +47,8 @@ class CommitQueue {
   std::deque<Work> work_;
   std::map<ConsumerKey, CursorWork> reports_;  // the last of each consumer, after what is in work_
   std::uint64_t bytes_ = 0;
-  std::size_t urgent_ = 0;  // items that are worth a commit
+  std::size_t urgent_ = 0;    // items that are worth a commit…
+  std::size_t requests_ = 0;  // …and are no batches
   bool closed_ = false;
   bool stopped_ = false;
 };

@@ -49,11 +49,17 @@ void Consumers::on_subscribe(const Peer& peer, const Subscribe& request) {
     return refuse(ErrorCode::kBadInput, "\"start\" is earliest, latest, time or cursor");
   }
   const ConsumerKey key{request.stream, request.consumer};
-  if (!consumers_.contains(key) && consumers_.size() >= limits::kConsumersMax) {
+  if (registering_.contains(key)) {
+    return refuse(ErrorCode::kUnavailable,
+                  request.consumer + " is being registered just now: ask again");
+  }
+  if (!consumers_.contains(key) &&
+      consumers_.size() + registering_.size() >= limits::kConsumersMax) {
     return refuse(
         ErrorCode::kFull,
         "as many consumers as a sidecar keeps are known: take another name, or one that is");
   }
+  registering_.insert(key);
   const auto known = consumers_.find(key);
   work_.push_back(SubscribeWork{
       peer, *stream, request, known == consumers_.end() ? ConsumerRecord{} : known->second.record});
@@ -104,12 +110,17 @@ void Consumers::on_forget(const Peer& peer, const Forget& request) {
 void Consumers::on_outcome(const CommitOutcome& outcome) {
   if (outcome.full) {  // those that were to be forgotten with it are not
     for (auto& [key, consumer] : consumers_) consumer.forgetting = false;
+    registering_.clear();
   }
-  for (const ConsumerKey& key : outcome.forgotten) consumers_.erase(key);
+  for (const ConsumerKey& key : outcome.forgotten) {
+    consumers_.erase(key);
+    registering_.erase(key);
+  }
   for (const auto& [key, record] : outcome.subscribed) {
     Consumer& consumer = consumers_[key];
     consumer.record = record;
     consumer.heard = clock_.mono();
+    registering_.erase(key);
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@ class Consumers {
   Consumers(const Clock& clock, Holds& holds, std::vector<std::string> streams,
             const std::vector<std::pair<ConsumerKey, ConsumerRecord>>& stored);
 
+  /// Refused while another registration of the same consumer is under way: each is work for a commit.
   void on_subscribe(const Peer& peer, const Subscribe& request);
   /// A report of a consumer that is not registered is dropped; it registers again when it
   /// reconnects. False, taking nothing, if it names a state that is none.
@@ -45,6 +47,7 @@ class Consumers {
   Holds& holds_;
   std::vector<std::string> streams_;
   std::map<ConsumerKey, Consumer> consumers_;
+  std::set<ConsumerKey> registering_;
   std::vector<Work> work_;
   std::vector<Outgoing> outgoing_;
 };

@@ -48,6 +48,11 @@ void ControlDoors::add_to(Poller& poller) {
   if (far_router_) far_at_ = poller.add(*far_router_);
 }
 
+void ControlDoors::watch(Poller& poller, bool watched) const {
+  poller.watch(near_at_, watched);
+  if (far_router_) poller.watch(far_at_, watched);
+}
+
 bool ControlDoors::readable(const Poller& poller) const {
   return poller.readable(near_at_) || (far_router_ && poller.readable(far_at_));
 }

@@ -44,6 +44,8 @@ class ControlDoors {
   [[nodiscard]] Result<void> bind(const SidecarEndpoints& endpoints, const Gatekeeper* gate,
                                   DoorConnections& connections);
   void add_to(Poller& poller);
+  /// Whether `poller` looks at it from the next wait on.
+  void watch(Poller& poller, bool watched) const;
   [[nodiscard]] bool readable(const Poller& poller) const;
 
   /// `request`: what is asked, or why it is refused.

@@ -147,6 +147,7 @@ class Service {
     MonoTime liveness_due = clock_.mono();
     while (!failed_) {
       poller.watch(batches, queue_.bytes() < limits::kCommitQueueBytesMax);
+      control_.watch(poller, queue_.requests() < limits::kCommitQueueRequestsMax);
       poller.wait(limits::kLivenessInterval);
       if (poller.readable(stop) && signals.arrived()) break;
       if (poller.readable(outcomes)) take_outcomes();

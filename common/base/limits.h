@@ -77,7 +77,8 @@ inline constexpr std::size_t kConsumersMax = 4096;
 inline constexpr seconds kCursorCommitInterval{10};  // reports wait for another commit this long
 inline constexpr std::size_t kCommitQueueBytesMax = 16
                                                     << 20;  // ingested, not yet taken into a commit
-inline constexpr std::size_t kCommitBytesMax = 8 << 20;     // batches of one transaction
+inline constexpr std::size_t kCommitQueueRequestsMax = 1024;  // registrations and the like there
+inline constexpr std::size_t kCommitBytesMax = 8 << 20;       // batches of one transaction
 inline constexpr std::size_t kCommitAtOnceBytesMax =
     64 << 10;  // a smaller one does not wait for the commit thread
 inline constexpr std::size_t kIngestCostBytesMin =
@@ -102,6 +103,12 @@ inline constexpr std::size_t kFileReserveBytes = 4 << 20;  // kept free for open
 inline constexpr seconds kTrimInterval{1};
 inline constexpr std::size_t kTrimBatchesPerCommit = 64;
 inline constexpr std::chrono::hours kClockJumpMax{1};  // past it, nothing is trimmed by age
+inline constexpr std::size_t kHolesShownMax = 1000;    // of a damaged stream
+inline constexpr std::size_t kDamageTextsMax = 100;    // of damaged pages
+inline constexpr std::uint64_t kRepairSkip =
+    1'000'000;  // sequences, where a log's end is not known
+inline constexpr std::size_t kBackupProducersMax =
+    8 * (kProducersMax + kAnonymousProducersMax);  // of streams that left the topology, too, twice
 
 // Consumer.
 inline constexpr std::size_t kApplyGroupBytesMax = 4 << 20;
@@ -175,8 +182,9 @@ inline constexpr milliseconds kQueryTimeoutMax{600'000};
 inline constexpr milliseconds kQueryDeadlineStep{5};
 inline constexpr std::size_t kQueryFrameBytesMax = 64 << 10;
 inline constexpr int kQueryHighWaterMessages = 256;
-inline constexpr std::size_t kAnswersAtOnce = 16;          // of queries that wait behind each other
-inline constexpr std::size_t kQueriesWaitingMax = 10'000;  // for their at_least
+inline constexpr std::size_t kAnswersAtOnce = 16;  // of queries that wait behind each other
+inline constexpr std::size_t kQueriesWaitingBytesMax = 8 << 20;  // for their at_least
+inline constexpr std::size_t kQueryCostBytesMin = 1 << 10;       // of the smallest one that waits
 
 static_assert(3 * (kSourcingNameBytesMax + 1) <= kStoreKeyBytesMax,
               "a lane's key holds three names");

@@ -48,6 +48,11 @@ Result<void> Consumer::connect() {
       link->listener.hear(stream);
       plans.push_back({stream, start, std::nullopt, std::nullopt});
     }
+    if (plan.credentials) {
+      auto refusals = Refusals::of(context_, link->dealer);
+      if (!refusals) return fail(refusals.error());
+      link->refusals.emplace(std::move(*refusals));
+    }
     if (auto connected = link->listener.connect(plan.broadcast); !connected) return connected;
     if (auto connected = link->connect_dealer(); !connected) return connected;
     links_.push_back(std::move(link));
@@ -201,6 +206,7 @@ Result<void> Consumer::round(Poller& poller) {
   for (const auto& link : links_) {
     link->listener.say_what(clock_.mono());
     follow_key(*link);
+    log_refusals(*link);
     receive(*link);
     send_requests(*link);  // the sidecar reads the next range while this one is applied
   }
@@ -297,6 +303,14 @@ void Consumer::follow_key(Link& link) {
   link.turn = turn;
   link.dealer.disconnect();
   static_cast<void>(link.connect_dealer());  // it was possible before
+}
+
+void Consumer::log_refusals(Link& link) {
+  if (!link.refusals) return;
+  const auto why = link.refusals->last();
+  if (!why) return;
+  if (const auto count = link.refused.next(*why))
+    spdlog::warn("the sidecar at {} {} ({} times)", link.plan.control, *why, *count);
 }
 
 void Consumer::send_requests(Link& link) {

@@ -24,12 +24,14 @@
 #include <thread>
 #include <vector>
 
+#include "common/base/ever_rarer.h"
 #include "common/base/mailbox.h"
 #include "common/client/consumer_store.h"
 #include "common/client/handler.h"
 #include "common/client/replay.h"
 #include "common/client/view_builder.h"
 #include "common/client/view_folders.h"
+#include "common/wire/connections.h"
 #include "common/wire/listener.h"
 
 namespace forebay {
@@ -117,7 +119,9 @@ class Consumer {
     Link(Context& context, const SidecarLink& plan);
     [[nodiscard]] Result<void> connect_dealer();
     SidecarLink plan;
-    std::size_t turn = 0;  // of the dealer's key (Socket::connect), as the listener's
+    std::size_t turn = 0;              // of the dealer's key (Socket::connect), as the listener's
+    std::optional<Refusals> refusals;  // of the dealer, if it is encrypted
+    EverRarer refused;
     Socket dealer;
     Listener listener;
   };
@@ -140,6 +144,7 @@ class Consumer {
   [[nodiscard]] Result<void> round(Poller& poller);
   void receive(Link& link);
   void follow_key(Link& link);
+  void log_refusals(Link& link);
   void send_requests(Link& link);
   void report_cursors(MonoTime now);
   [[nodiscard]] std::chrono::milliseconds time_to_next();

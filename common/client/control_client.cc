@@ -19,6 +19,11 @@ Result<std::unique_ptr<ControlClient>> ControlClient::connect(
 Result<void> ControlClient::open() {
   dealer_.reset();
   dealer_.emplace(context_, SocketKind::kDealer, limits::kControlHighWaterMessages);
+  if (credentials_) {
+    auto refusals = Refusals::of(context_, *dealer_);
+    if (!refusals) return fail(refusals.error());
+    refusals_.emplace(std::move(*refusals));
+  }
   return credentials_ ? dealer_->connect(endpoint_, *credentials_, turn_)
                       : dealer_->connect(endpoint_);
 }
@@ -43,8 +48,11 @@ Result<ControlClient::Answer> ControlClient::request(const Request& request, mil
       if (auto opened = open(); !opened) return fail(opened.error());
     }
     if (!over) continue;
-    return fail(ErrorCode::kTimeout, "no answer from the sidecar at " + endpoint_ + " within " +
-                                         std::to_string(timeout.count()) + " ms; is it running?");
+    const std::string took = " within " + std::to_string(timeout.count()) + " ms";
+    return fail(ErrorCode::kTimeout,
+                refused_.empty()
+                    ? "no answer from the sidecar at " + endpoint_ + took + "; is it running?"
+                    : "the sidecar at " + endpoint_ + " " + refused_ + " (no answer" + took + ")");
   }
 }
 
@@ -55,9 +63,13 @@ std::optional<Result<ControlClient::Answer>> ControlClient::receive_until(Steady
   while (true) {
     if (auto answer = receive(first_id)) return answer;
     const auto left = std::chrono::ceil<milliseconds>(end - Steady::now());
-    if (left <= milliseconds(0)) return std::nullopt;
+    if (left <= milliseconds(0)) break;
     poller.wait(left);
   }
+  if (refusals_) {
+    if (auto refused = refusals_->last()) refused_ = std::move(*refused);
+  }
+  return std::nullopt;
 }
 
 /// The answer to a request from `first_id` on, if it has come; answers to earlier ones are passed
@@ -65,6 +77,7 @@ std::optional<Result<ControlClient::Answer>> ControlClient::receive_until(Steady
 std::optional<Result<ControlClient::Answer>> ControlClient::receive(std::uint64_t first_id) {
   while (auto frames = dealer_->receive()) {
     answered_ = true;
+    refused_.clear();
     auto reply = decode_reply(frames->front().view());
     if (!reply) return fail(reply.error().in("the sidecar at " + endpoint_));
     if (reply->envelope.id < first_id || reply->envelope.id >= next_id_) continue;

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 
+#include "common/wire/connections.h"
 #include "common/wire/control.h"
 #include "common/wire/transport.h"
 
@@ -31,7 +32,9 @@ class ControlClient {
 
   /// Sends and waits for the answer, and sends again after limits::kFetchTimeout, or with the other of
   /// two keys: a sidecar that restarts takes what it was asked with it, and asking twice changes
-  /// nothing. kTimeout if no answer came (the request will not be sent later either); an ErrorReply is
+  /// nothing. kTimeout, which says why the sidecar
+  /// lets nobody with this key in if that is so, if no answer came (the request will not be sent later
+  /// either); an ErrorReply is
   /// an error of its code.
   [[nodiscard]] Result<Answer> request(const Request& request, std::chrono::milliseconds timeout);
 
@@ -48,9 +51,11 @@ class ControlClient {
   std::string endpoint_;
   std::optional<Credentials> credentials_;
   Context context_;
+  std::optional<Refusals> refusals_;  // of dealer_, if it is encrypted
   std::optional<Socket> dealer_;
   std::size_t turn_ = 0;   // Socket::connect
   bool answered_ = false;  // with this key
+  std::string refused_;    // the last refusal since an answer
   std::uint64_t next_id_ = 1;
 };
 

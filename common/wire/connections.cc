@@ -5,6 +5,22 @@
 #include <utility>
 
 namespace forebay {
+namespace {
+
+std::string_view fault_of_client(ConnectionEvent::Why why) {
+  switch (why) {
+    case ConnectionEvent::Why::kServerKey:
+      return "has another public key for this sidecar than the sidecar's own";
+    case ConnectionEvent::Why::kProtocol:
+      return "does not speak ZeroMQ as is spoken here";
+    case ConnectionEvent::Why::kUnknownClient:
+    case ConnectionEvent::Why::kNotTold:
+      break;
+  }
+  return "has no key, is no ZeroMQ, or was too slow to say";
+}
+
+}  // namespace
 
 Result<void> Connections::watch(Socket& socket) {
   auto events = ConnectionEvents::of(context_, socket);
@@ -15,17 +31,12 @@ Result<void> Connections::watch(Socket& socket) {
 
 const ConnectionCounts& Connections::count() {
   for (Watched& watched : watched_) {
-    while (const auto event = watched.events.next()) {
-      using Kind = ConnectionEvent::Kind;
-      if (event->kind == Kind::kEnded && std::exchange(watched.failed, false)) continue;
-      if (event->kind == Kind::kTurnedAway) watched.failed = true;
-      take(*event);
-    }
+    while (const auto event = watched.events.next()) take(watched, *event);
   }
   return counts_;
 }
 
-void Connections::take(const ConnectionEvent& event) {
+void Connections::take(Watched& watched, const ConnectionEvent& event) {
   switch (event.kind) {
     case ConnectionEvent::Kind::kAccepted:
       ++counts_.accepted;
@@ -34,13 +45,36 @@ void Connections::take(const ConnectionEvent& event) {
       ++counts_.let_in;
       return;
     case ConnectionEvent::Kind::kEnded:
-      ++counts_.ended;
+      counts_.ended += std::exchange(watched.failed, false) ? 0 : 1;
       return;
     case ConnectionEvent::Kind::kTurnedAway:
+      if (event.why == ConnectionEvent::Why::kUnknownClient) return;  // the gatekeeper's
+      watched.failed = true;
       ++counts_.turned_away;
-      if (const auto count = logged_.next(event.endpoint + event.why))
-        spdlog::warn("turned away {} connections at {}: {}", *count, event.endpoint, event.why);
+      const std::string_view why = fault_of_client(event.why);
+      if (const auto count = logged_.next(event.endpoint + std::string(why)))
+        spdlog::warn("turned away {} connections at {}: whoever it was {}", *count, event.endpoint,
+                     why);
   }
+}
+
+Result<Refusals> Refusals::of(Context& context, Socket& socket) {
+  auto events = ConnectionEvents::of(context, socket);
+  if (!events) return fail(events.error());
+  return Refusals(std::move(*events));
+}
+
+std::optional<std::string> Refusals::last() {
+  std::optional<std::string> last;
+  while (const auto event = events_.next()) {
+    if (event->kind != ConnectionEvent::Kind::kTurnedAway) continue;
+    last =
+        event->why == ConnectionEvent::Why::kUnknownClient
+            ? "does not know our key: put its public key into that sidecar's topology, and restart "
+              "the sidecar"
+            : "ends our handshake: the public key that our topology has for it may not be its own";
+  }
+  return last;
 }
 
 }  // namespace forebay

@@ -4,6 +4,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "common/base/ever_rarer.h"
@@ -36,12 +39,27 @@ class Connections {
     ConnectionEvents events;
     bool failed = false;  // the connection that ends next
   };
-  void take(const ConnectionEvent& event);
+  void take(Watched& watched, const ConnectionEvent& event);
 
   Context& context_;
   std::vector<Watched> watched_;
   ConnectionCounts counts_;
   EverRarer logged_;
+};
+
+/// Why a client's connection is not let in, as far as its server tells. For one thread, whichever the
+/// socket's; it outlives the socket.
+class Refusals {
+ public:
+  /// Of `socket`, before it is connected. kIo: no descriptor is left.
+  [[nodiscard]] static Result<Refusals> of(Context& context, Socket& socket);
+  /// Of the last attempt that was refused since the last call, in words that follow on "the sidecar at
+  /// tcp://…"; nullopt if none was. Call it often.
+  [[nodiscard]] std::optional<std::string> last();
+
+ private:
+  explicit Refusals(ConnectionEvents events) : events_(std::move(events)) {}
+  ConnectionEvents events_;
 };
 
 }  // namespace forebay

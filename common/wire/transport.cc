@@ -2,6 +2,7 @@
 
 #include <zmq.h>
 
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <new>
@@ -160,7 +161,9 @@ Socket::Socket(Context& context, SocketKind kind, int high_water_messages)
 }
 
 Socket::~Socket() {
-  if (raw_ != nullptr) zmq_close(raw_);
+  if (raw_ == nullptr) return;
+  zmq_socket_monitor(raw_, nullptr, 0);  // closing goes on for a while, and whoever listens may end
+  zmq_close(raw_);
 }
 
 Result<void> Socket::bind(const std::string& endpoint) {
@@ -275,7 +278,7 @@ Result<ConnectionEvents> ConnectionEvents::of(Context& context, Socket& watched)
   const std::string endpoint = "inproc://connections-" + std::to_string(++made);
   constexpr int kEvents = ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED |
                           ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
-                          ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL;
+                          ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
   const auto failed = [] {
     return fail(ErrorCode::kIo,
                 std::string("cannot watch connections: ") + zmq_strerror(zmq_errno()));
@@ -296,30 +299,29 @@ Result<ConnectionEvents> ConnectionEvents::of(Context& context, Socket& watched)
 
 std::optional<ConnectionEvent> ConnectionEvents::next() {
   using Kind = ConnectionEvent::Kind;
+  using Why = ConnectionEvent::Why;
   while (const auto frames = pair_.receive()) {
     // The event's number and what goes with it; the endpoint.
     const std::string_view what = frames->front().view();
     if (frames->size() != 2 || what.size() != sizeof(std::uint16_t) + sizeof(std::uint32_t))
       continue;
+    const auto value = load_le<std::uint32_t>(what.data() + sizeof(std::uint16_t));
     const std::string endpoint(frames->back().view());
     switch (load_le<std::uint16_t>(what.data())) {
       case ZMQ_EVENT_ACCEPTED:
-        return ConnectionEvent{Kind::kAccepted, endpoint, {}};
+        return ConnectionEvent{Kind::kAccepted, endpoint};
       case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
-        return ConnectionEvent{Kind::kLetIn, endpoint, {}};
+        return ConnectionEvent{Kind::kLetIn, endpoint};
       case ZMQ_EVENT_DISCONNECTED:
-        return ConnectionEvent{Kind::kEnded, endpoint, {}};
+        return ConnectionEvent{Kind::kEnded, endpoint};
       case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
-        if (load_le<std::uint32_t>(what.data() + sizeof(std::uint16_t)) ==
-            ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC) {
-          return ConnectionEvent{Kind::kTurnedAway, endpoint,
-                                 "whoever it was has another public key for this one than its own"};
-        }
-        return ConnectionEvent{Kind::kTurnedAway, endpoint,
-                               "whoever it was does not speak ZeroMQ as is spoken here"};
+        return ConnectionEvent{
+            Kind::kTurnedAway, endpoint,
+            value == ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC ? Why::kServerKey : Why::kProtocol};
       case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
-        return ConnectionEvent{Kind::kTurnedAway, endpoint,
-                               "whoever it was has no key, is no ZeroMQ, or was too slow to say"};
+        return ConnectionEvent{Kind::kTurnedAway, endpoint, Why::kNotTold};
+      case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
+        return ConnectionEvent{Kind::kTurnedAway, endpoint, Why::kUnknownClient};
     }
   }
   return std::nullopt;

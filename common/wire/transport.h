@@ -8,6 +8,7 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -154,16 +155,22 @@ struct ConnectionEvent {
     kTurnedAway,  // in its handshake; kEnded follows
     kEnded,
   };
+  enum class Why {   // it was turned away
+    kNotTold,        // a client: the server ended it, as it does with another key than expected
+    kServerKey,      // a server: the client has another public key for it
+    kProtocol,       // it is no ZeroMQ as is spoken here
+    kUnknownClient,  // the gatekeeper's answer
+  };
   Kind kind;
-  std::string endpoint;  // of the socket
-  std::string why;       // it was turned away
+  std::string endpoint;  // of the socket, or what it is connected to
+  Why why = Why::kNotTold;
 };
 
-/// What becomes of the connections to a socket. Not for the socket's thread alone.
+/// What becomes of the connections of a socket. Not for the socket's thread alone.
 class ConnectionEvents {
  public:
-  /// Before the socket is bound. It outlives the socket: with nobody to tell, libzmq's thread would
-  /// wait for ever. kIo: no descriptor is left.
+  /// Before the socket is bound or connected. It outlives the socket: with nobody to tell, libzmq's
+  /// thread would wait for ever. kIo: no descriptor is left.
   [[nodiscard]] static Result<ConnectionEvents> of(Context& context, Socket& watched);
   [[nodiscard]] std::optional<ConnectionEvent> next();
 

@@ -66,7 +66,10 @@ Result<void> QueryServer::serve(StopSignals& signals) {
     if (poller.readable(stop) && signals.arrived()) return {};
     if (auto failure = consumer_.failure()) return fail(*failure);
     if (poller.readable(progress)) static_cast<void>(progress_.take());
-    if (!waiting_.empty()) answer(std::exchange(waiting_, {}));
+    if (!waiting_.empty()) {
+      waiting_bytes_ = 0;
+      answer(std::exchange(waiting_, {}));
+    }
     if (poller.readable(queries)) answer(take_queries());
   }
 }
@@ -91,11 +94,12 @@ void QueryServer::answer(std::vector<Query> queries) {
   std::vector<Answered> answered;
   for (Query& query : queries) {
     auto answer = try_answer(query, moments);
-    if (!answer && waiting_.size() >= limits::kQueriesWaitingMax) {
+    if (!answer && waiting_bytes_ + query.cost() > limits::kQueriesWaitingBytesMax) {
       answer = encode_error(
           {"unavailable", "too many queries wait for their at_least: try again", "at_least"}, {});
     }
     if (!answer) {
+      waiting_bytes_ += query.cost();
       waiting_.push_back(std::move(query));
       continue;
     }

@@ -3,6 +3,7 @@
 // of them from one read transaction, which is thus younger than each of them.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "common/base/clock.h"
+#include "common/base/limits.h"
 #include "common/base/mailbox.h"
 #include "common/client/consumer.h"
 #include "common/service/signals.h"
@@ -44,6 +46,9 @@ class QueryServer {
     MonoTime deadline = MonoTime::max();
 
     [[nodiscard]] std::string_view bytes() const { return frames.back().view(); }
+    [[nodiscard]] std::size_t cost() const {
+      return std::max(bytes().size(), limits::kQueryCostBytesMin);
+    }
   };
   struct Answered {
     Query query;
@@ -77,6 +82,7 @@ class QueryServer {
   EddCalculator calculator_;
   Mailbox<char> progress_;
   std::vector<Query> waiting_;
+  std::size_t waiting_bytes_ = 0;
   Context context_;
   Socket router_;
 };

@@ -159,7 +159,7 @@ TreeWalk::TreeWalk(const PageFile& file) : file_(&file), used_(file.pages(), fal
 
 void TreeWalk::damage(std::uint64_t page, const std::string& what) {
   ++damaged_;
-  if (damage_.size() < kDamageTextsMax)
+  if (damage_.size() < limits::kDamageTextsMax)
     damage_.push_back("page " + std::to_string(page) + ": " + what);
 }
 

@@ -19,6 +19,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/base/limits.h"
 #include "common/base/result.h"
 
 namespace forebay {
@@ -100,10 +101,10 @@ class TreeWalk {
   /// Ends the run after the entry that is being visited.
   void stop() { stopped_ = true; }
   [[nodiscard]] bool stopped() const { return stopped_; }
-  [[nodiscard]] bool gave_up() const { return damaged_ >= kDamageTextsMax; }
+  [[nodiscard]] bool gave_up() const { return damaged_ >= limits::kDamageTextsMax; }
   /// False, with damage, unless all pages of the run are the file's and were not taken before.
   bool take(std::uint64_t number, std::uint64_t count);
-  /// What was damaged, one text each; at most kDamageTextsMax of them.
+  /// What was damaged, one text each; at most limits::kDamageTextsMax.
   [[nodiscard]] const std::vector<std::string>& damage() const { return damage_; }
   [[nodiscard]] std::uint64_t damaged() const { return damaged_; }
   /// Whether pages, each sound in itself, do not fit together: some are old copies of themselves, and
@@ -113,8 +114,6 @@ class TreeWalk {
   [[nodiscard]] bool miscounted() const { return miscounted_; }
   /// Adds to damage().
   void damage(std::uint64_t page, const std::string& what);
-
-  static constexpr std::size_t kDamageTextsMax = 100;
 
  private:
   struct Run {

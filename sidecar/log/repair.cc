@@ -23,9 +23,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Sequences past all that is known of, where a log's end is not.
-constexpr std::uint64_t kSkip = 1'000'000;
-
 /// One stream from the damaged log into the fresh one.
 class StreamRepair {
  public:
@@ -51,7 +48,7 @@ class StreamRepair {
     constexpr Sequence kForEver{std::numeric_limits<std::uint64_t>::max()};
     if (old_incarnation_) fill_in({out_.next(index_), kForEver, kTailReason, last_checksum_, 0});
     report.skipped_ahead = true;
-    gap_up_to(std::max(told, out_.next(index_)) + kSkip, kTailReason);
+    gap_up_to(std::max(told, out_.next(index_)) + limits::kRepairSkip, kTailReason);
   }
   void expect(const Incarnation& incarnation) { old_incarnation_ = incarnation; }
 

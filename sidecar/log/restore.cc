@@ -22,10 +22,6 @@ using namespace log_layout;
 /// What no log comes to: a backup that says so is damaged.
 constexpr Sequence kSequenceMax{std::uint64_t{1} << 62};
 
-/// Named ones and others, of streams that left the topology too, all twice.
-constexpr std::size_t kProducerItemsMax =
-    8 * (limits::kProducersMax + limits::kAnonymousProducersMax);
-
 struct ProducerItem {
   ProducerId id;
   ProducerRecord record;
@@ -87,7 +83,7 @@ class Check {
     const bool consumer = std::holds_alternative<ConsumerItem>(*record);
     const bool producer = std::holds_alternative<ProducerItem>(*record);
     if ((consumer && ++consumers_ > limits::kConsumersMax) ||
-        (producer && ++producers_ > kProducerItemsMax))
+        (producer && ++producers_ > limits::kBackupProducersMax))
       return damaged("more records than any log has");
     const auto* stream = std::get_if<StreamItem>(&*record);
     if (stream == nullptr) return {};

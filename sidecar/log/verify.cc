@@ -36,7 +36,7 @@ class StreamCheck {
   }
 
   void hole(const Hole& hole) {
-    if (report_.holes.size() < kHolesShownMax) report_.holes.push_back(hole);
+    if (report_.holes.size() < limits::kHolesShownMax) report_.holes.push_back(hole);
     ++report_.hole_count;
     report_.damaged += hole.count();
   }

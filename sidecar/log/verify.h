@@ -17,7 +17,7 @@ struct StreamReport {
   std::uint64_t events = 0;   // in them
   std::uint64_t lost = 0;     // sequences that gap records name
   Sequence oldest, head;
-  std::vector<Hole> holes;  // at most kHolesShownMax
+  std::vector<Hole> holes;  // at most limits::kHolesShownMax
   std::uint64_t hole_count = 0;
   std::uint64_t damaged = 0;  // sequences in holes
 };
@@ -31,8 +31,6 @@ struct LogReport {
 
   [[nodiscard]] bool sound() const;
 };
-
-inline constexpr std::size_t kHolesShownMax = 1000;
 
 /// The whole log, read once from end to end; the caller holds the folder's lock. An error only if
 /// there is no file, or one of another format.

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <functional>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "common/wire/control.h"
+#include "common/wire/gatekeeper.h"
 #include "common/wire/transport.h"
 #include "tests/support/temp_dir.h"
 
@@ -27,16 +29,26 @@ class ScriptedSidecar {
   using Script = std::function<std::vector<Answer>(const RequestMessage&)>;
 
   explicit ScriptedSidecar(Script script) : script_(std::move(script)) {
-    if (!router_.bind(endpoint())) throw std::runtime_error("cannot bind " + endpoint());
-    thread_ = std::thread([this] { serve(); });
+    start("ipc://" + (dir_ / "control.sock"));
+  }
+  /// Encrypted, with the key `own`, for those that `names` has.
+  ScriptedSidecar(Script script, const KeyPair& own, Gatekeeper::Names names)
+      : script_(std::move(script)) {
+    gate_ = std::move(Gatekeeper::start(context_, std::move(names)).value());
+    router_.serve_encrypted(own, *gate_);
+    start("tcp://127.0.0.1:*");
   }
   ~ScriptedSidecar() {
     stop_ = true;
     thread_.join();
   }
-  [[nodiscard]] std::string endpoint() const { return "ipc://" + (dir_ / "control.sock"); }
+  [[nodiscard]] std::string endpoint() const { return router_.endpoint(); }
 
  private:
+  void start(const std::string& endpoint) {
+    if (!router_.bind(endpoint)) throw std::runtime_error("cannot bind " + endpoint);
+    thread_ = std::thread([this] { serve(); });
+  }
   void serve() {
     Poller poller;
     poller.add(router_);
@@ -60,6 +72,7 @@ class ScriptedSidecar {
   TempDir dir_;
   Script script_;
   Context context_;
+  std::unique_ptr<Gatekeeper> gate_;
   Socket router_{context_, SocketKind::kRouter, 100};
   std::atomic<bool> stop_ = false;
   std::thread thread_;

@@ -9,6 +9,7 @@ import os
 import pathlib
 import unittest
 
+import msgpack
 import zmq
 
 from forebay_test import Installation
@@ -76,6 +77,31 @@ class QueryEdd(unittest.TestCase):
         data = {"sku": "TENT-2P", "fc": fc, "on_hand": on_hand}
         event = {"type": "stock.set", "subject": "TENT-2P", "data": data}
         self.tokens["inventory"] = self.publish("inventory", json.dumps(event) + "\n")
+
+    def test_more_queries_than_may_wait_are_told_so_and_the_others_are_answered(self):
+        limit = 8 << 20
+        inventory = self.tokens["inventory"]
+        incarnation, head = inventory.split(":")
+        lines = [{"sku": f"{n:0128}", "quantity": 1} for n in range(100)]
+        query = {"lines": lines, "to_zone": "EU-W", "at": "2026-03-02T10:00:00+01:00", "timeout_ms": 60_000,
+                 "at_least": {"inventory": f"{incarnation}:{int(head) + 1}"}}  # fmt: skip
+        size = len(msgpack.packb({**query, "id": f"{0:06}"}))
+        many = 2 * limit // size
+        with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
+            socket.linger, socket.sndhwm, socket.rcvhwm = 0, 0, 0
+            socket.connect(self.installation.endpoint("sourcing-1", "query"))
+            for n in range(many):
+                socket.send(msgpack.packb({**query, "id": f"{n:06}"}))
+
+            def answers(count):
+                for _ in range(count):
+                    self.assertTrue(socket.poll(30_000), "no answer")
+                    yield msgpack.unpackb(socket.recv())
+
+            refused = list(answers(many - limit // size))
+            self.assertEqual({(each["error"]["code"], each["error"]["field"]) for each in refused}, {("unavailable", "at_least")})
+            self.stock("BER", 3)
+            self.assertEqual({each["error"]["code"] for each in answers(limit // size)}, {"unknown_sku"})
 
     def test_a_publisher_reads_its_own_writes(self):
         self.assertTrue(self.query(*ORDER, *self.knowing_all())["edd"])

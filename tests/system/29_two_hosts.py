@@ -159,6 +159,34 @@ class TwoHosts(unittest.TestCase):
         self.publish("a", 10)
         wait_until(lambda: self.caught_up(20), "the right one is still served", 30)
 
+    def test_whoever_has_a_wrong_key_is_told_which(self):
+        self.publish("a", 1)
+        mine, secret = self.installation.topology, self.installation.folder / "state" / "counter" / "secret.key"
+        text, left, counter = mine.read_text(), self.public_of_left(), self.public(secret.read_text().strip())
+        unknown, theirs = self.installation.folder / "unknown.key", mine.with_name("theirs.toml")
+        other = self.public(self.secret_of(unknown))
+        # Each host reads a topology of its own; the sidecar has read its own already.
+        theirs.write_text(text.replace(left, other))
+        code, _, errors = self.there("tail", "a", "--limit", 1, "--key", self.alice, topology=theirs)
+        self.assertEqual((code, "the public key that our topology has for it may not be its own" in errors), (1, True), errors)
+        theirs.write_text(text.replace(self.public(self.alice.read_text().strip()), other))
+        code, _, errors = self.there("tail", "a", "--limit", 1, "--key", unknown, topology=theirs)
+        self.assertEqual((code, "does not know our key" in errors), (1, True), errors)
+        for ours, said, heard in (
+            (text.replace(left, other), "may not be its own", "has another public key for this sidecar"),
+            (text.replace(counter, other), "does not know our key", f"the key {other} is not in the topology's [keys]"),
+        ):
+            mine.write_text(ours)
+            secret.write_text(unknown.read_text() if counter not in ours else secret.read_text())
+            consumer = self.start_consumer()
+            wait_until(lambda: said in consumer.output() + consumer.errors(), f"it is told: {said}", 30)
+            wait_until(lambda: heard in self.sidecar.errors(), f"the sidecar says: {heard}", 30)
+            consumer.kill()
+
+    def secret_of(self, path):
+        self.generate("mallory", "--out", path)
+        return path.read_text().strip()
+
     def test_each_role_gets_what_it_may_and_is_told_what_not(self):
         self.publish("a", 10)
         counter, alice = self.keys("counter"), self.keys(secret=self.alice)
@@ -233,9 +261,9 @@ class TwoHosts(unittest.TestCase):
         changed = [f"{line.split()[0]} = {json.dumps(keys[line.split()[0]])}" if line.split(" =")[0] in keys else line for line in lines]
         path.write_text("\n".join(changed) + "\n")
 
-    def there(self, *words):
+    def there(self, *words, topology=None):
         program = self.installation.program("forebay")
-        command = self.hosts.on("there", program, *words, "-t", self.installation.topology)
+        command = self.hosts.on("there", program, *words, "-t", topology or self.installation.topology)
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)
         return done.returncode, done.stdout, done.stderr
 

@@ -56,5 +56,17 @@ TEST_CASE("WhatIsReportedLastIsTakenBeforeTheQueueIsFinished") {
   CHECK(queue.finished());
 }
 
+TEST_CASE("WhatIsNoBatchIsCounted") {
+  CommitQueue queue;
+  push(queue, report("audit", 7));
+  push(queue, DepartWork{{7}});
+  push(queue, BatchWork{StreamIndex{0}, {}, Message(std::string_view("batch"))});
+  push(queue, ForgetWork{{"route", 1}, StreamIndex{0}, {"orders", "audit"}});
+  CHECK(queue.requests() == 2);
+  SECTION("until it is taken") { CHECK(queue.take(kEverything, false).size() == 4); }
+  SECTION("until the log is full") { CHECK(queue.close().size() == 4); }
+  CHECK(queue.requests() == 0);
+}
+
 }  // namespace
 }  // namespace forebay

@@ -93,5 +93,38 @@ TEST_CASE("AConsumerThatIsThereOrUnknownIsNotForgotten") {
   CHECK(f.consumers.take_work().size() == 1);
 }
 
+TEST_CASE("AConsumersNextRegistrationWaitsForTheOneThatIsUnderWay") {
+  ConsumersFixture f;
+  const Subscribe from_known{"a", "known", "cursor", {}, {}, Sequence{5}};
+  f.consumers.on_subscribe({"route", 1}, from_known);
+  CHECK(f.consumers.take_work().size() == 1);
+  f.consumers.on_subscribe({"route", 2}, from_known);
+  CHECK(f.refusal() == ErrorCode::kUnavailable);
+  CHECK(f.consumers.take_work().empty());
+  CommitOutcome outcome;
+  SECTION("until it is committed") { outcome.subscribed.push_back({{"a", "known"}, {}}); }
+  SECTION("until it is forgotten with it") { outcome.forgotten.push_back({"a", "known"}); }
+  SECTION("until it is discarded") { outcome.full = true; }
+  f.consumers.on_outcome(outcome);
+  f.consumers.on_subscribe({"route", 3}, from_known);
+  CHECK(f.consumers.take_work().size() == 1);
+}
+
+TEST_CASE("NoMoreConsumersThanASidecarKeepsAreTakenHoweverManyAreUnderWay") {
+  ConsumersFixture f;
+  const auto subscribe = [&](std::size_t i) {
+    f.consumers.on_subscribe({"route", i}, {"a", "c" + std::to_string(i), "earliest", {}, {}, {}});
+  };
+  for (std::size_t i = 0; i < limits::kConsumersMax - 2; ++i) subscribe(i);  // two are known
+  CHECK(f.consumers.take_work().size() == limits::kConsumersMax - 2);
+  subscribe(limits::kConsumersMax);
+  CHECK(f.refusal() == ErrorCode::kFull);
+  CommitOutcome outcome;
+  outcome.forgotten.push_back({"gone", "c"});
+  f.consumers.on_outcome(outcome);
+  subscribe(limits::kConsumersMax);
+  CHECK(f.consumers.take_work().size() == 1);
+}
+
 }  // namespace
 }  // namespace forebay

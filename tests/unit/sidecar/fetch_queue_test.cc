@@ -46,5 +46,16 @@ TEST_CASE("APeerThatDoesNotReadIsRefusedWhatOthersGet") {
   CHECK(queue.take_slot("lazy") != nullptr);
 }
 
+TEST_CASE("MoreThanTheQueueHoldsIsRefused") {
+  FetchQueue queue;
+  const auto ask = [&](std::size_t i) {
+    return queue.push({{"peer " + std::to_string(i), i}, RecordsRequest{}});
+  };
+  for (std::size_t i = 0; i < limits::kFetchQueueMax; ++i) REQUIRE(ask(i));
+  CHECK_FALSE(ask(limits::kFetchQueueMax));
+  CHECK(queue.take());
+  CHECK(ask(limits::kFetchQueueMax));
+}
+
 }  // namespace
 }  // namespace forebay

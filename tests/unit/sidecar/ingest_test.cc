@@ -401,6 +401,23 @@ TEST_CASE("AboveTheirCountTheIdlestAnonymousProducerGoesButNeverOneWithABatchUnd
   CHECK(f.ingest.producers().size() == limits::kAnonymousProducersMax);
 }
 
+TEST_CASE("AboveTheirCountANamedProducerIsRefusedAndNoneIsForgotten") {
+  IngestFixture f;
+  for (std::size_t i = 0; i < limits::kProducersMax; ++i)
+    f.ingest.on_register(kPeer, {"a", InstanceId::random(), "p" + std::to_string(i), 0, {}});
+  f.commit();
+  CHECK(f.ingest.take_outgoing().empty());
+  f.ingest.on_register(kPeer, {"a", kMine, "another", 0, {}});
+  const auto refused = f.ingest.take_outgoing();
+  REQUIRE(refused.size() == 1);
+  CHECK(std::get<ErrorReply>(refused[0].reply).code == ErrorCode::kFull);
+  CHECK(f.ingest.take_work().empty());
+  f.ingest.on_register(kPeer, {"a", kMine, "p7", 0, {}});
+  f.ingest.on_register(kPeer, {"a", kTheirs, "", 0, {}});
+  CHECK(f.ingest.take_work().size() == 2);
+  CHECK(f.ingest.producers().size() == limits::kProducersMax + 1);
+}
+
 TEST_CASE("LivenessLeavesOutAnonymousProducersThatWereSilentForLongAndKeepsNamedOnes") {
   IngestFixture f;
   f.registered(kMine, "");

@@ -83,4 +83,42 @@ TEST_CASE("ALateAnswerToATimedOutRequestIsNotTakenForTheNext") {
   CHECK(std::get<StatusReport>(answer->body).report == "now");
 }
 
+/// A sidecar on another host.
+struct FarSidecar {
+  KeyPair own = make_key_pair(), operators = make_key_pair();
+  ScriptedSidecar sidecar{[](const RequestMessage& request) {
+                            return Answers{{request.envelope.id, StatusReport{"all well"}, ""}};
+                          },
+                          own,
+                          {{operators.public_key, "alice"}}};
+
+  Result<ControlClient::Answer> ask(const Credentials& credentials, milliseconds timeout) const {
+    const auto client = std::move(*ControlClient::connect(sidecar.endpoint(), credentials));
+    return client->request(StatusRequest{}, timeout);
+  }
+};
+
+TEST_CASE("OfTwoKeysOfASidecarTheOneThatItHasIsFound") {
+  const FarSidecar far;
+  const std::string other = make_key_pair().public_key;
+  const auto client = std::move(*ControlClient::connect(
+      far.sidecar.endpoint(), Credentials{far.operators, {other, far.own.public_key}}));
+  for (int i = 0; i < 3; ++i) {
+    const auto answer = client->request(StatusRequest{}, milliseconds(4000));
+    REQUIRE(answer.has_value());
+    CHECK(std::get<StatusReport>(answer->body).report == "all well");
+  }
+}
+
+TEST_CASE("ASidecarThatLetsNobodyWithThisKeyInIsNotCalledDown") {
+  const FarSidecar far;
+  const auto unknown = far.ask({make_key_pair(), {far.own.public_key}}, milliseconds(1000));
+  REQUIRE_FALSE(unknown.has_value());
+  CHECK(unknown.error().code == ErrorCode::kTimeout);
+  CHECK(unknown.error().message.find("does not know our key") != std::string::npos);
+  const auto wrong = far.ask({far.operators, {make_key_pair().public_key}}, milliseconds(1000));
+  REQUIRE_FALSE(wrong.has_value());
+  CHECK(wrong.error().message.find("may not be its own") != std::string::npos);
+}
+
 }  // namespace forebay

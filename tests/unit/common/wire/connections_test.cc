@@ -79,6 +79,31 @@ TEST_CASE("EachConnectionIsCountedByWhatBecameOfIt") {
   }
 }
 
+TEST_CASE("AClientThatIsNotLetInLearnsWhy") {
+  WatchedServer server;
+  Context context;
+  Poller none;
+  const auto why = [&](const Credentials& credentials) {
+    Socket dealer(context, SocketKind::kDealer, 16);
+    auto refusals = std::move(*Refusals::of(context, dealer));
+    REQUIRE(dealer.connect(server.endpoint, credentials, 0));
+    std::optional<std::string> told;
+    for (const auto end = SystemClock().mono() + seconds(10);
+         SystemClock().mono() < end && !(told = refusals.last());)
+      none.wait(milliseconds(2));
+    Socket last(std::move(dealer));  // goes before what listens
+    return told.value_or("");
+  };
+  CHECK(why({make_key_pair(), {server.own.public_key}}).find("does not know our key") == 0);
+  CHECK(why({server.known, {make_key_pair().public_key}}).find("ends our handshake") == 0);
+  Socket dealer(context, SocketKind::kDealer, 16);
+  auto refusals = std::move(*Refusals::of(context, dealer));
+  REQUIRE(dealer.connect(server.endpoint, {server.known, {server.own.public_key}}, 0));
+  static_cast<void>(server.counts_once([](const auto& counts) { return counts.let_in == 1; }));
+  CHECK_FALSE(refusals.last());
+  Socket last(std::move(dealer));
+}
+
 TEST_CASE("ASocketMayEndWhileNobodyAsksWhatBecameOfItsConnections") {
   Context context;
   Connections connections(context);
