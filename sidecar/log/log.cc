@@ -368,6 +368,7 @@ Result<Sequence> Log::Transaction::find_time(StreamIndex stream, WallTime time) 
 }
 
 Result<void> Log::Transaction::commit() {
+  if (log_->broken_) return fail(*log_->broken_);
   for (std::size_t i = 0; i < records_.size(); ++i) {
     if (!changed_[i]) continue;
     const int code =
@@ -376,7 +377,11 @@ Result<void> Log::Transaction::commit() {
   }
   MDB_txn* committing = std::exchange(txn_, nullptr);
   const int code = mdb_txn_commit(committing);
-  if (code != 0) return fail_lmdb("cannot commit", code);
+  if (code != 0) {
+    auto failed = fail_lmdb("cannot commit", code);
+    log_->broken_ = failed.value();
+    return failed;
+  }
   log_->records_ = std::move(records_);
   return {};
 }

@@ -91,10 +91,12 @@ class Log {
   std::vector<unsigned> batches_;      // by stream
   std::vector<StreamRecord> records_;  // by stream, as committed
   std::optional<ClockRecord> clock_;
+  std::optional<Error> broken_;  // why a commit failed: what the disk has is not known any more
 };
 
 /// Ends without effect unless committed. After any kIo of its functions the process stops: what the
-/// environment holds is known again only after it was reopened.
+/// environment holds is known again only after it was reopened. After a commit that failed no other
+/// succeeds.
 class Log::Transaction {
  public:
   Transaction(Transaction&& other) noexcept;

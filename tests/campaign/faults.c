@@ -2,16 +2,17 @@
 // of call, and makes the nth call of a kind fail or the process die there.
 //
 //   FAULTS_FOLDER   files and folders below it count, nothing else does
-//   FAULTS_OUT      a file of entries {char name[16]; uint64_t count}: "fired", then a kind each.
-//   It is mapped, so that it
-//                   is up to date whoever is killed then, and looking at it costs the process
-//                   nothing.
+//   FAULTS_OUT      a file of entries {char name[16]; uint64_t count}: "fired", "synced after" (calls
+//                   of fdatasync since it fired), then a kind each. It is mapped, so that it is up to
+//                   date whoever is killed then, and looking at it costs the process nothing.
 //   FAULTS_KIND     which kind is to be hit; none: it only counts
 //   FAULTS_NTH      the first call hit, from 1
 //   FAULTS_TIMES    so many calls are hit; 0: all from there on
 //   FAULTS_ACTION   before, after: the process is killed there; short: half is written; or an errno
-//   by number FAULTS_WHILE    only while this file is there FAULTS_STEP     fallocate extends by at
-//   most so many bytes at a time, so that a small workload has several
+//                   by number
+//   FAULTS_WHILE    only while this file is there
+//   FAULTS_STEP     fallocate extends by at most so many bytes at a time, so that a small workload
+//                   has several
 //
 // "meta" is a write on a descriptor that is O_DSYNC: LMDB's first pages.
 #define _GNU_SOURCE
@@ -31,10 +32,12 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 enum kind {
   FIRED,
+  SYNCED_AFTER,
   PWRITE,
   META,
   WRITEV,
@@ -55,8 +58,9 @@ enum kind {
   KINDS
 };
 static const char* const names[KINDS] = {
-    "fired", "pwrite", "meta",   "writev", "write", "fdatasync", "fsync", "fallocate", "ftruncate",
-    "open",  "fopen",  "rename", "unlink", "mkdir", "mmap",      "read",  "pread",     "flock"};
+    "fired", "synced after", "pwrite",    "meta",  "writev", "write",  "fdatasync",
+    "fsync", "fallocate",    "ftruncate", "open",  "fopen",  "rename", "unlink",
+    "mkdir", "mmap",         "read",      "pread", "flock"};
 enum action { NOTHING, BEFORE, AFTER, SHORT, FAIL };
 struct entry {
   char name[16];
@@ -98,7 +102,7 @@ __attribute__((constructor)) static void begin(void) {
   for (int i = 0; i < KINDS; ++i) strcpy(mapped[i].name, names[i]);
   if ((text = getenv("FAULTS_STEP")) != NULL) step = strtoll(text, NULL, 10);
   if ((text = getenv("FAULTS_KIND")) != NULL) {
-    for (int i = FIRED + 1; i < KINDS; ++i) {
+    for (int i = SYNCED_AFTER + 1; i < KINDS; ++i) {
       if (strcmp(text, names[i]) == 0) wanted = i;
     }
     const char* action = getenv("FAULTS_ACTION");
@@ -154,11 +158,15 @@ static enum action hit(enum kind kind) {
   const int saved = errno;
   const uint64_t n = __atomic_add_fetch(&entries[kind].count, 1, __ATOMIC_SEQ_CST);
   enum action action = NOTHING;
+  if (kind == FDATASYNC && __atomic_load_n(&entries[FIRED].count, __ATOMIC_SEQ_CST) > 0)
+    __atomic_add_fetch(&entries[SYNCED_AFTER].count, 1, __ATOMIC_SEQ_CST);
   if (kind == wanted && n >= nth && (times == 0 || n < nth + times) &&
       (only_while == NULL || syscall(SYS_faccessat, AT_FDCWD, only_while, F_OK) == 0)) {
     action = wanted_action;
     __atomic_add_fetch(&entries[FIRED].count, 1, __ATOMIC_SEQ_CST);
     if (action == BEFORE) die();
+    // A disk that fails takes its time, in which other threads go on.
+    if (action == FAIL) nanosleep(&(struct timespec){.tv_nsec = 5 * 1000 * 1000}, NULL);
   }
   errno = action == FAIL ? wanted_errno : saved;
   return action;

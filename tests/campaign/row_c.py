@@ -1,4 +1,5 @@
-"""Row C: in a sidecar or a consumer the nth call of a kind on its files fails, for each kind, n and error.
+"""Row C: in a sidecar or a consumer the nth call of a kind on its files fails, for each kind, n and error; and in a sidecar
+with traffic, whose threads commit in turns, some of those of a commit.
 
 A counting run tells how often each kind is called in a small workload; what it found is kept for as long as the
 programs stay the same, so that a case's number names the same point again.
@@ -15,6 +16,7 @@ import shutil
 import harness
 from episodes import Episode
 from faults import FOR_EVER, Fault
+from traffic_trial import TrafficTrial
 from trials import CONSUMER, COUNTED_ROUNDS, SIDECAR, STREAM, WHO, Trial
 
 TITLE = "nth call fails"
@@ -24,6 +26,10 @@ WORKLOAD_SEED = 1  # the same events in each case: what they lead to is what was
 INTERRUPTIONS = 3  # in a row; no kernel interrupts for ever
 WRITES = ("pwrite", "meta", "writev", "write")
 ERRORS = (errno.EIO, errno.ENOSPC, errno.EINTR, "short")
+TRAFFIC = "traffic"
+TRAFFIC_POINTS = [(kind, action) for kind in ("pwrite", "meta", "fdatasync") for action in (errno.EIO, "short")
+                  if (kind, action) != ("fdatasync", "short")]  # fmt: skip
+TRAFFIC_NTH = range(20, 140, 10)
 
 
 def FULL():
@@ -41,6 +47,10 @@ def play(run):
 def one(case):
     role, fresh, kind, nth, action, times = point_of(case)
     fault = Fault(kind, nth, action, times)
+    if fresh == TRAFFIC:
+        TrafficTrial(case, role, fault).play()
+        case.violations[:] = [f"{each} [{role} with traffic, {fault}]" for each in case.violations]
+        return
     if times != 1:
         fault.while_there = case.folder / "fault"
         fault.while_there.touch()
@@ -77,7 +87,7 @@ def points():
                     continue
                 for times in (1, INTERRUPTIONS if action == errno.EINTR else FOR_EVER):
                     every.append([role, fresh, kind, nth, action, times])
-    return every
+    return every + [[SIDECAR, TRAFFIC, kind, nth, action, 1] for kind, action in TRAFFIC_POINTS for nth in TRAFFIC_NTH]
 
 
 def counted():
@@ -116,4 +126,4 @@ def count_calls(role, fresh):
     shutil.rmtree(case.folder, ignore_errors=True)
     if case.violations:
         raise AssertionError(f"the workload fails without a fault: {case.violations}")
-    return {kind: count for kind, count in calls.items() if kind != "fired"}
+    return {kind: count for kind, count in calls.items() if kind not in ("fired", "synced after")}

@@ -246,7 +246,7 @@ TEST_CASE("ReadingOnceTheEnvironmentIsDeadEndsTheProcessInOrder") {
   const std::string path = dir / "view";
   CHECK(test::exit_code_of([&] {
           const auto store = open_store(path);
-          test::break_first_pages(path);
+          const test::Unwritable broken(path, true);
           WriteTransaction write = store->write();
           if (!write.put(kFirst, "a", "1") || write.commit() || !store->failed()) std::_Exit(2);
           static_cast<void>(store->read());

@@ -95,7 +95,7 @@ TEST_CASE("WhoeverBeginsOnceTheLogIsDeadEndsTheProcessInOrder") {
   for (const bool writes : {false, true}) {
     CHECK(test::exit_code_of([&] {
             const auto log = open_log(dir);
-            test::break_first_pages(dir / "log");
+            const test::Unwritable broken(dir / "log", true);
             const BatchOrigin origin{log->stream(kFirst).incarnation, {7}, {1}, {0}, {1}};
             std::string batch = make_batch(origin, 1, "it");
             auto transaction = log->begin();
@@ -108,6 +108,30 @@ TEST_CASE("WhoeverBeginsOnceTheLogIsDeadEndsTheProcessInOrder") {
             }
           }) == 1);
   }
+}
+
+TEST_CASE("AfterACommitThatFailedThereIsNoOther") {
+  const TempDir dir;
+  const auto log = open_log(dir);
+  append(*log, kFirst, at(1), 1);
+  const auto commit_one = [&] {
+    const BatchOrigin origin{log->stream(kFirst).incarnation, {7}, {1}, {1}, {2}};
+    std::string batch = make_batch(origin, 1, "it");
+    auto transaction = log->begin();
+    REQUIRE(transaction.append(kFirst, batch, batch.data(), at(2)));
+    return transaction.commit();
+  };
+  {
+    const test::Unwritable broken(dir / "log", false);
+    const auto failed = commit_one();
+    REQUIRE_FALSE(failed);
+    CHECK(failed.error().code == ErrorCode::kIo);
+  }
+  // The disk is well again; what it has of the pages that were written nobody knows.
+  const auto next = commit_one();
+  REQUIRE_FALSE(next);
+  CHECK(next.error().message.find("cannot commit") != std::string::npos);
+  CHECK(log->stream(kFirst).head() == Sequence{1});
 }
 
 TEST_CASE("BatchesAreDenseFromOneAndChainedByChecksum") {
