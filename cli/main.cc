@@ -25,6 +25,7 @@ int run(int argc, char** argv) {
   forebay::add_replay_verb(app, globals);
   forebay::add_rebuild_verb(app, globals);
   forebay::add_consumers_verb(app, globals);
+  forebay::add_producers_verb(app, globals);
   forebay::add_clock_verb(app, globals);
   forebay::add_bench_verb(app, globals);
   forebay::add_verify_verb(app, globals);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "cli/status_report.h"
+#include "common/base/limits.h"
 #include "common/wire/secret_file.h"
 #include "topology/problem.h"
 
@@ -67,6 +69,15 @@ Result<Reached> reach_stream(const Globals& globals, const Topology& topology,
                     mend_name(stream, topology.stream_names(), "the topology has none"));
   }
   return reach(globals, topology, *owner);
+}
+
+Result<nlohmann::ordered_json> report_of(ControlClient& client) {
+  const auto answer = client.request(StatusRequest{}, limits::kStatusTimeout);
+  if (!answer) return fail(answer.error());
+  const auto* status = std::get_if<StatusReport>(&answer->body);
+  auto report = parse_report(status == nullptr ? std::string_view() : status->report);
+  if (!report) return fail(report.error().in("the sidecar at " + client.endpoint()));
+  return report;
 }
 
 Result<const Node*> reach_sourcing_node(const Topology& topology, const std::string& name) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 
@@ -34,6 +35,9 @@ struct Reached {
 /// The sidecar of a stream; kBadInput with the nearest name for one that is not in the topology.
 [[nodiscard]] Result<Reached> reach_stream(const Globals& globals, const Topology& topology,
                                            const std::string& stream);
+
+/// What a sidecar reports of itself (`status`).
+[[nodiscard]] Result<nlohmann::ordered_json> report_of(ControlClient& client);
 
 /// The sourcing node of that name; empty: the only one. kBadInput says which there are.
 [[nodiscard]] Result<const Node*> reach_sourcing_node(const Topology& topology,

@@ -1,5 +1,5 @@
-// `forebay status` as text: from the reports of the sidecars to one table. The asking is
-// status_verb.cc's.
+// `forebay status` as text: from the reports of the sidecars to one table. The asking is reach.h's
+// and status_verb.cc's.
 #pragma once
 
 #include <chrono>

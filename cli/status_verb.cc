@@ -25,15 +25,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Result<Json> report_of(ControlClient& client) {
-  const auto answer = client.request(StatusRequest{}, limits::kStatusTimeout);
-  if (!answer) return fail(answer.error());
-  const auto* status = std::get_if<StatusReport>(&answer->body);
-  auto report = parse_report(status == nullptr ? std::string_view() : status->report);
-  if (!report) return fail(report.error().in("the sidecar at " + client.endpoint()));
-  return report;
-}
-
 /// How long ago the event after a cursor was committed.
 std::optional<Nanoseconds> age_after(ControlClient& client, const std::string& stream,
                                      Sequence cursor) {

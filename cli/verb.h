@@ -68,6 +68,7 @@ void add_up_verb(CLI::App& app, Globals& globals);
 void add_replay_verb(CLI::App& app, Globals& globals);
 void add_rebuild_verb(CLI::App& app, Globals& globals);
 void add_consumers_verb(CLI::App& app, Globals& globals);
+void add_producers_verb(CLI::App& app, Globals& globals);
 void add_clock_verb(CLI::App& app, Globals& globals);
 void add_bench_verb(CLI::App& app, Globals& globals);
 void add_verify_verb(CLI::App& app, Globals& globals);

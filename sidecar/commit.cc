@@ -107,6 +107,16 @@ class Round {
     return transaction_.erase_consumer(work.key);
   }
 
+  Result<void> operator()(ForgetProducerWork& work) {
+    auto producer = this->producer(work.id);
+    if (!producer) return fail(producer.error());
+    producers_[work.id].reset();
+    outcome_.forgotten_producers.push_back(work.id);
+    outcome_.answers.push_back(
+        {work.peer, ProducerForgotten{log_.stream_name(work.stream), work.id}, {}});
+    return {};
+  }
+
   Result<void> operator()(CursorWork& work) {
     // A report that was on its way while its consumer was forgotten does not bring it back.
     const auto known = transaction_.has_consumer(work.key);
@@ -209,10 +219,11 @@ Result<CommitOutcome> Committer::commit_all(std::vector<Work>& work) {
   return outcome;
 }
 
-/// What forgets a consumer is done from the reserve, as trimming is: it may be what makes room.
+/// What forgets is done from the reserve, as trimming is: it may be what makes room.
 Result<CommitOutcome> Committer::commit_full(std::vector<Work> work, const std::string& message) {
   const auto others = std::stable_partition(work.begin(), work.end(), [](const Work& item) {
-    return std::holds_alternative<ForgetWork>(item);
+    return std::holds_alternative<ForgetWork>(item) ||
+           std::holds_alternative<ForgetProducerWork>(item);
   });
   std::vector<Work> forgets(std::make_move_iterator(work.begin()), std::make_move_iterator(others));
   work.erase(work.begin(), others);
@@ -228,13 +239,7 @@ void Committer::discard(const std::vector<Work>& work, const std::string& messag
   outcome.full_message = message;
   const ErrorReply full{ErrorCode::kFull, message};
   for (const Work& item : work) {
-    if (const auto* registration = std::get_if<RegisterWork>(&item)) {
-      outcome.answers.push_back({registration->peer, full, {}});
-    } else if (const auto* subscription = std::get_if<SubscribeWork>(&item)) {
-      outcome.answers.push_back({subscription->peer, full, {}});
-    } else if (const auto* forget = std::get_if<ForgetWork>(&item)) {
-      outcome.answers.push_back({forget->peer, full, {}});
-    }
+    if (const Peer* peer = who_waits(item)) outcome.answers.push_back({*peer, full, {}});
   }
 }
 

@@ -55,11 +55,22 @@ std::string Ingest::key_of(StreamIndex stream, const std::string& name, std::uin
   return key;
 }
 
+Ingest::Producer* Ingest::find(ProducerId id) {
+  const auto found = producers_.find(id.value);
+  return found == producers_.end() || found->second.forgetting ? nullptr : &found->second;
+}
+
 Ingest::Producer* Ingest::find(const ProducerRef& ref) {
-  const auto found = producers_.find(ref.producer.value);
-  if (found == producers_.end()) return nullptr;
-  Producer& producer = found->second;
-  return producer.epoch == ref.epoch && producer.instance == ref.instance ? &producer : nullptr;
+  Producer* producer = find(ref.producer);
+  const bool same =
+      producer != nullptr && producer->epoch == ref.epoch && producer->instance == ref.instance;
+  return same ? producer : nullptr;
+}
+
+Ingest::Producers::iterator Ingest::erase(Producers::iterator producer) {
+  if (producer->second.name.empty()) --anonymous_;
+  by_key_.erase(producer->second.key);
+  return producers_.erase(producer);
 }
 
 void Ingest::count_refused(std::string_view reason) {
@@ -98,8 +109,7 @@ void Ingest::on_batch(Message frame) {
   }
   const BatchHeader& header = batch->header();
   const BatchOrigin& origin = header.origin;
-  const auto found = producers_.find(origin.producer.value);
-  Producer* producer = found == producers_.end() ? nullptr : &found->second;
+  Producer* producer = find(origin.producer);
   if (header.kind != BatchKind::kEvents) {
     refuse(header, producer, ErrorCode::kBadInput,
            "a gap record, which only a log itself may make");
@@ -209,6 +219,10 @@ void Ingest::on_register(const Peer& peer, const Register& request) {
   }
   const ProducerId id = known->second;
   Producer& producer = producers_.at(id.value);
+  if (producer.forgetting) {
+    return refuse_request(ErrorCode::kUnavailable,
+                          "this producer is being forgotten just now: register again");
+  }
   if (producer.instance != request.instance && request.epoch.value != 0 &&
       request.epoch < producer.epoch) {
     // One that was taken over from while it was away, back again: it does not take over in turn.
@@ -238,8 +252,8 @@ void Ingest::on_register(const Peer& peer, const Register& request) {
 void Ingest::on_keepalive(const Peer& peer, const Keepalive& request) {
   Producer* producer = find(request);
   if (producer == nullptr) {
-    const auto known = producers_.find(request.producer.value);
-    const bool fenced = known != producers_.end() && request.epoch < known->second.epoch;
+    const Producer* known = find(request.producer);
+    const bool fenced = known != nullptr && request.epoch < known->epoch;
     const ErrorCode code = fenced ? ErrorCode::kFenced : ErrorCode::kUnregistered;
     count_refused(to_string(code));
     outgoing_.push_back(
@@ -260,27 +274,47 @@ void Ingest::on_goodbye(const Goodbye& request) {
   producer->departed = true;
   producer->route.clear();
   work_.emplace_back(DepartWork{request.producer});
-  if (!producer->name.empty()) return;
-  --anonymous_;
-  by_key_.erase(producer->key);
-  producers_.erase(request.producer.value);
+  if (producer->name.empty()) erase(producers_.find(request.producer.value));
+}
+
+void Ingest::on_forget(const Peer& peer, const ForgetProducer& request) {
+  const auto refuse_request = [&](ErrorCode code, std::string message) {
+    outgoing_.push_back({peer, ErrorReply{code, std::move(message)}, {}});
+  };
+  Producer* producer = find(request.producer);
+  if (producer == nullptr || streams_[producer->stream.value].name != request.stream) {
+    return refuse_request(ErrorCode::kNotFound, "stream '" + request.stream.substr(0, 64) +
+                                                    "' has no producer of this id here");
+  }
+  const bool there =
+      !producer->departed && clock_.mono() - producer->heard < limits::kProducerSilent;
+  if (there || producer->ingested != producer->committed) {
+    return refuse_request(ErrorCode::kUnavailable,
+                          "this producer was heard of less than " +
+                              std::to_string(limits::kProducerSilent.count() / 1000) +
+                              " s ago: stop it first, or what it sends is not taken");
+  }
+  producer->forgetting = true;
+  work_.emplace_back(ForgetProducerWork{peer, producer->stream, request.producer});
 }
 
 void Ingest::forget_idlest_anonymous() {
   auto idlest = producers_.end();
   for (auto it = producers_.begin(); it != producers_.end(); ++it) {
     const Producer& producer = it->second;
-    if (!producer.name.empty() || producer.ingested != producer.committed) continue;
+    if (!producer.name.empty() || producer.forgetting || producer.ingested != producer.committed)
+      continue;
     if (idlest == producers_.end() || producer.heard < idlest->second.heard) idlest = it;
   }
   if (idlest == producers_.end()) return;
   work_.emplace_back(DepartWork{ProducerId{idlest->first}});
-  --anonymous_;
-  by_key_.erase(idlest->second.key);
-  producers_.erase(idlest);
+  erase(idlest);
 }
 
 void Ingest::on_outcome(const CommitOutcome& outcome) {
+  for (const ProducerId id : outcome.forgotten_producers) {
+    if (const auto found = producers_.find(id.value); found != producers_.end()) erase(found);
+  }
   if (outcome.full) return discard_queued(outcome.full_message);
   for (const auto& [id, record] : outcome.registered) {
     const auto found = producers_.find(id.value);
@@ -304,23 +338,19 @@ void Ingest::on_outcome(const CommitOutcome& outcome) {
 
 void Ingest::discard_queued(const std::string& message) {
   // What was queued here and not yet handed over belongs to what is discarded.
-  for (Work& work : work_) {
-    const ErrorReply full{ErrorCode::kFull, message};
-    if (auto* registration = std::get_if<RegisterWork>(&work))
-      outgoing_.push_back({registration->peer, full, {}});
-    if (auto* subscription = std::get_if<SubscribeWork>(&work))
-      outgoing_.push_back({subscription->peer, full, {}});
+  for (const Work& work : work_) {
+    if (const Peer* peer = who_waits(work))
+      outgoing_.push_back({*peer, ErrorReply{ErrorCode::kFull, message}, {}});
   }
   work_.clear();
   for (auto it = producers_.begin(); it != producers_.end();) {
     Producer& producer = it->second;
     const bool held_back = producer.ingested != producer.committed;
     if (!producer.stored) {
-      if (producer.name.empty()) --anonymous_;
-      by_key_.erase(producer.key);
-      it = producers_.erase(it);
+      it = erase(it);
       continue;
     }
+    producer.forgetting = false;
     producer.epoch = producer.stored_epoch;
     producer.instance = producer.stored_instance;
     producer.start = producer.stored_start;

@@ -48,6 +48,8 @@ class Ingest {
   void on_register(const Peer& peer, const Register& request);
   void on_keepalive(const Peer& peer, const Keepalive& request);
   void on_goodbye(const Goodbye& request);
+  /// Refused while the producer is there.
+  void on_forget(const Peer& peer, const ForgetProducer& request);
   /// Takes positions and registrations; also the discarding of everything queued, if the outcome is
   /// full.
   void on_outcome(const CommitOutcome& outcome);
@@ -89,6 +91,7 @@ class Ingest {
     ProducerSequence start;
     ProducerSequence ingested;
     bool departed = false;
+    bool forgetting = false;  // for everybody else it is not known any more
     // As committed.
     bool stored = false;
     Epoch stored_epoch;
@@ -102,9 +105,13 @@ class Ingest {
     bool resend_asked = false;
   };
 
+  using Producers = std::unordered_map<std::uint64_t, Producer>;
+
   static std::string key_of(StreamIndex stream, const std::string& name, std::uint64_t fingerprint,
                             const InstanceId& instance);
+  Producer* find(ProducerId id);
   Producer* find(const ProducerRef& ref);
+  Producers::iterator erase(Producers::iterator producer);
   void take(ProducerId id, Producer& producer, StreamIndex stream, const BatchHeader& header,
             Message frame);
   void refuse(const BatchHeader& header, const Producer* producer, ErrorCode code,
@@ -118,7 +125,7 @@ class Ingest {
   const Holds& holds_;
   std::vector<StreamInfo> streams_;
   std::unordered_map<Incarnation, StreamIndex, RandomIdHash> by_incarnation_;
-  std::unordered_map<std::uint64_t, Producer> producers_;
+  Producers producers_;
   std::unordered_map<std::string, ProducerId> by_key_;
   std::size_t anonymous_ = 0;
   std::vector<Work> work_;

@@ -207,6 +207,9 @@ class Service {
     send({peer, ErrorReply{ErrorCode::kBadInput, "\"state\" is up to 16 of A-Z and '_'"}, {}});
   }
   void on_request(const Peer& peer, const Forget& request) { consumers_.on_forget(peer, request); }
+  void on_request(const Peer& peer, const ForgetProducer& request) {
+    ingest_.on_forget(peer, request);
+  }
   void on_request(const Peer& peer, const TrustClock&) {
     holds_.vouch_for_clock();
     send({peer, ClockTrusted{}, {}});

@@ -75,14 +75,34 @@ struct ForgetWork {
   ConsumerKey key;
 };
 
+/// Forgets a producer: its chain begins anew if it comes back.
+struct ForgetProducerWork {
+  Peer peer;
+  StreamIndex stream;
+  ProducerId id;
+};
+
 /// Keeps a consumer's report; not worth a commit of its own.
 struct CursorWork {
   ConsumerKey key;
   ConsumerRecord record;
 };
 
-using Work =
-    std::variant<BatchWork, RegisterWork, DepartWork, SubscribeWork, ForgetWork, CursorWork>;
+using Work = std::variant<BatchWork, RegisterWork, DepartWork, SubscribeWork, ForgetWork,
+                          ForgetProducerWork, CursorWork>;
+
+/// Whoever waits for an answer to it; null: nobody.
+[[nodiscard]] inline const Peer* who_waits(const Work& work) {
+  return std::visit(
+      [](const auto& item) -> const Peer* {
+        if constexpr (requires { item.peer; }) {
+          return &item.peer;
+        } else {
+          return nullptr;
+        }
+      },
+      work);
+}
 
 /// A committed batch, on its way to broadcast.
 struct CommittedBatch {
@@ -106,7 +126,7 @@ struct TrimmedStream {
   friend bool operator==(const TrimmedStream&, const TrimmedStream&) = default;
 };
 
-/// What one transaction did. If `full`, nothing but forget consumers: all else was discarded.
+/// What one transaction did. If `full`, nothing but forget: all else was discarded.
 struct CommitOutcome {
   bool full = false;
   std::string full_message;
@@ -114,6 +134,7 @@ struct CommitOutcome {
   std::vector<std::pair<ProducerId, ProducerRecord>> registered;
   std::vector<std::pair<ConsumerKey, ConsumerRecord>> subscribed;
   std::vector<ConsumerKey> forgotten;
+  std::vector<ProducerId> forgotten_producers;
   std::vector<Outgoing> answers;
   std::vector<CommittedBatch> batches;
   std::vector<TrimmedStream> trimmed;

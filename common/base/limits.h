@@ -71,6 +71,7 @@ inline constexpr milliseconds kSendRetryInterval{2};  // of a socket that takes 
 inline constexpr std::size_t kStreamsMax = 4096;
 inline constexpr std::size_t kProducersMax = 16384;
 inline constexpr std::size_t kAnonymousProducersMax = 1024;
+inline constexpr milliseconds kProducerSilent{5000};  // one that was heard since is not forgotten
 inline constexpr seconds kAnonymousSilenceMax{
     60};  // then a producer without a name is no longer missed
 inline constexpr std::size_t kConsumersMax = 4096;

@@ -95,6 +95,17 @@ struct Forget {
   }
 };
 
+/// An operator's: what the producer sends again is new then.
+struct ForgetProducer {
+  static constexpr std::string_view kOp = "forget_producer";
+  std::string stream;
+  ProducerId producer;
+  template <class Fields>
+  void fields(Fields& f) {
+    f("stream", stream), f("producer", producer);
+  }
+};
+
 struct Fetch {
   static constexpr std::string_view kOp = "fetch";
   std::string stream;
@@ -142,7 +153,7 @@ struct RecordsRequest {
 };
 
 using Request = std::variant<RecordsRequest, Register, Keepalive, Goodbye, Subscribe, CursorReport,
-                             Forget, Fetch, Find, StatusRequest, TrustClock>;
+                             Forget, ForgetProducer, Fetch, Find, StatusRequest, TrustClock>;
 
 // from the sidecar
 
@@ -249,6 +260,16 @@ struct Forgotten {
   }
 };
 
+struct ProducerForgotten {
+  static constexpr std::string_view kOp = "producer_forgotten";
+  std::string stream;
+  ProducerId producer;
+  template <class Fields>
+  void fields(Fields& f) {
+    f("stream", stream), f("producer", producer);
+  }
+};
+
 struct ClockTrusted {
   static constexpr std::string_view kOp = "clock_trusted";
   template <class Fields>
@@ -352,8 +373,8 @@ struct ErrorReply {
 };
 
 using Reply = std::variant<Registered, Alive, Acknowledged, Resend, Full, Refused, Subscribed,
-                           Forgotten, ClockTrusted, Records, Batches, Trimmed, Corrupt, Diverged,
-                           Found, StatusReport, ErrorReply>;
+                           Forgotten, ProducerForgotten, ClockTrusted, Records, Batches, Trimmed,
+                           Corrupt, Diverged, Found, StatusReport, ErrorReply>;
 
 // on the wire
 

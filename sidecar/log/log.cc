@@ -73,8 +73,9 @@ Result<void> check_structure(const std::string& dir) {
   const bool walked = log->walk().damaged() == 0;
   const bool foreign = walked && file->metas_agree() && !log->has_format();  // told by its format
   if (foreign || (walked && log->problems.empty())) return {};
+  // A page that cannot be read is why other things are missing.
   return fail(ErrorCode::kCorruption,
-              (log->problems.empty() ? log->walk().damage().front() : log->problems.front()) +
+              (walked ? log->problems.front() : log->walk().damage().front()) +
                   ": `forebay verify --repair` keeps what is sound");
 }
 

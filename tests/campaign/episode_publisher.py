@@ -80,7 +80,7 @@ def run(folder, stream, who, seed, ledger_path):
         while not stopping:
             while publisher.waiting() >= WINDOW_BATCHES_MAX and not stopping:
                 publisher.work(0.05)
-            count = dice.choice((1, 1, 2, 5, 12))
+            count = dice.choice((1, 1, 2, 5) if who == "heavy" else (1, 1, 2, 5, 12))  # a batch has its limit
             ledger.sent(n + count)
             publisher.publish([event_of(who, seed, n + 1 + i) for i in range(count)], last=STEP * (n + count))
             n += count

@@ -79,6 +79,7 @@ struct SimSidecar::Run {
   void on_request(const Peer&, const StatusRequest&) {}
   void on_request(const Peer&, const RecordsRequest&) {}
   void on_request(const Peer&, const TrustClock&) {}
+  void on_request(const Peer&, const ForgetProducer&) {}
 
   void hand_over() {
     for (Work& work : ingest.take_work()) pending.push_back(std::move(work));

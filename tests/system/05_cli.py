@@ -85,6 +85,36 @@ class CliTest(unittest.TestCase):
 
 
 class PublishAndTail(CliTest):
+    def test_producers_are_listed_and_one_that_is_gone_is_forgotten(self):
+        files = [self.installation.folder / name for name in ("one.ndjson", "two.ndjson")]
+        for number, path in enumerate(files):
+            path.write_text(line(number) + line(number + 10))
+            self.assertEqual(self.run_verb("publish", "events", path, "--as", "shop")[0], 0)
+
+        def listed():
+            _, out, err = self.run_verb("producers", "list", "--json")
+            self.assertIn("no answer from the sidecar", err)  # the other one does not run
+            events, other = json.loads(out)
+            self.assertIn("error", other)
+            return [each["id"] for each in events["producers"] if each["name"] == "shop"]
+
+        one, two = listed()
+        code, out, _ = self.run_verb("producers", "list")
+        self.assertEqual((code, out.count("said goodbye"), one in out, two in out), (1, 2, True, True), out)
+        forget = lambda *words: self.run_verb("producers", "forget", *words)  # noqa: E731
+        code, _, err = forget("events", "shop")
+        self.assertEqual((code, one in err, two in err), (2, True, True), err)
+        code, _, err = forget("events", "shpo")
+        self.assertEqual((code, "did you mean 'shop'" in err), (2, True), err)
+        code, _, err = forget("events", one)
+        self.assertEqual(code, 0, err)
+        self.assertEqual(listed(), [two])
+        self.assertEqual(forget("events", "shop")[0], 0)
+        self.assertEqual(forget("events", "shop")[0], 2)
+        # What it has published before is new now.
+        self.assertEqual(self.run_verb("publish", "events", files[0], "--as", "shop")[0], 0)
+        self.assertEqual(self.numbers(), [0, 10, 1, 11, 0, 10])
+
     def test_what_is_published_is_tailed(self):
         outcome = self.publish("".join(line(n) for n in range(5000)))
         self.assertEqual((outcome["events"], outcome["first"], outcome["last"]), (5000, 1, 5000))

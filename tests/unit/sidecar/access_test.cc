@@ -70,8 +70,9 @@ TEST_CASE("WhoHasNothingToDoWithTheSidecarGetsNothing") {
 
 TEST_CASE("OnlyOperatorsOperateAndNobodyPublishesFromAnotherHost") {
   const AccessFixture f;
-  for (const Request& request : {Request(StatusRequest{}), Request(RecordsRequest{}),
-                                 Request(TrustClock{}), Request(Forget{"orders", "audit"})}) {
+  for (const Request& request :
+       {Request(StatusRequest{}), Request(RecordsRequest{}), Request(TrustClock{}),
+        Request(Forget{"orders", "audit"}), Request(ForgetProducer{"orders", {7}})}) {
     CHECK(f.asked("alice", request).empty());
     CHECK(f.asked("audit", request).find("no operator") != std::string::npos);
   }

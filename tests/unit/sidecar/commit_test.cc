@@ -260,5 +260,33 @@ TEST_CASE("CommitTimesOfATransactionAreTheClampedClock") {
   CHECK(outcome.batches[0].header.place.commit_time == before);
 }
 
+TEST_CASE("AProducerThatIsForgottenHasNoRecordAndOneOfItsIdBeginsAnew") {
+  CommitFixture f;
+  f.commit(f.registration(1), f.batch(1, 0, 3));
+  const auto outcome = f.commit(ForgetProducerWork{{"peer", 2}, {0}, {1}});
+  CHECK(outcome.forgotten_producers == std::vector<ProducerId>{{1}});
+  CHECK(std::get<ProducerForgotten>(outcome.answers.at(0).reply).producer == ProducerId{1});
+  CHECK(f.log->snapshot().producers()->empty());
+  CHECK(f.log->stream({0}).head() == Sequence{3});
+  const auto again = f.commit(f.registration(1));
+  CHECK(std::get<Registered>(again.answers.at(0).reply).position == ProducerSequence{0});
+}
+
+TEST_CASE("WhatForgetsIsDoneWhenThereIsNoRoomForMore") {
+  CommitFixture f;
+  f.commit(f.registration(1));
+  std::vector<Work> work;
+  for (std::uint64_t i = 0; i < 12; ++i) {  // 12 MiB
+    const std::string bytes(1 << 20, 'x');
+    work.push_back(BatchWork{{0}, {}, Message(std::string_view(bytes))});
+  }
+  work.push_back(ForgetProducerWork{{"peer", 2}, {0}, {1}});
+  const auto outcome = f.committer.commit(std::move(work));
+  REQUIRE(outcome.has_value());
+  CHECK(outcome->full);
+  CHECK(outcome->forgotten_producers.size() == 1);
+  CHECK(f.log->snapshot().producers()->empty());
+}
+
 }  // namespace
 }  // namespace forebay

@@ -3,80 +3,20 @@
 #include <catch2/catch.hpp>
 
 #include "common/base/limits.h"
-#include "tests/support/made_batches.h"
-#include "tests/support/manual_clock.h"
+#include "tests/support/ingest_fixture.h"
 
 namespace forebay {
 namespace {
 
 using std::chrono::seconds;
 using test::id_of;
+using test::IngestFixture;
+using test::kIncarnation;
+using test::kMine;
+using test::kOtherIncarnation;
+using test::kPeer;
+using test::kTheirs;
 using test::make_batch;
-
-const Incarnation kIncarnation = id_of<Incarnation>('A');
-const Incarnation kOtherIncarnation = id_of<Incarnation>('B');
-const InstanceId kMine = id_of<InstanceId>('1');
-const InstanceId kTheirs = id_of<InstanceId>('2');
-const Peer kPeer{"route", 5};
-
-/// Ingest, and in place of a committer the outcomes of what it queued.
-struct IngestFixture {
-  ManualClock clock;
-  Holds holds{2};
-  Ingest ingest{clock, holds, {{"a", kIncarnation}, {"b", kOtherIncarnation}}, {}};
-  Sequence head;
-  std::map<ProducerId, ProducerRecord> stored;
-
-  /// Commits everything queued, as Committer does, and returns the answers to registrations.
-  std::vector<Registered> commit() {
-    CommitOutcome outcome;
-    std::vector<Registered> answers;
-    std::map<ProducerId, Sequence> first;
-    for (Work& work : ingest.take_work()) {
-      if (const auto* batch = std::get_if<BatchWork>(&work)) {
-        ProducerRecord& record = stored[batch->origin.producer];
-        CHECK(record.position == batch->origin.previous);
-        first.try_emplace(batch->origin.producer, head + 1);
-        head = head + parse_batch_header(batch->message.view())->count;
-        record.position = batch->origin.last;
-        record.sequence = head;
-      } else if (const auto* registration = std::get_if<RegisterWork>(&work)) {
-        ProducerRecord& record = stored[registration->id];
-        if (record.instance != registration->instance) record.start = record.position;
-        record.instance = registration->instance;
-        record.epoch = registration->epoch;
-        outcome.registered.emplace_back(registration->id, record);
-        answers.push_back({"a", kIncarnation, registration->id, record.epoch, record.start,
-                           record.position, record.sequence});
-      } else if (const auto* departure = std::get_if<DepartWork>(&work)) {
-        stored.erase(departure->id);
-      }
-    }
-    for (const auto& [id, at] : first) {
-      outcome.positions.push_back({id, stored[id].position, stored[id].sequence, at});
-    }
-    ingest.on_outcome(outcome);
-    return answers;
-  }
-  Registered registered(const InstanceId& instance = kMine, const std::string& name = "wms") {
-    ingest.on_register(kPeer, {"a", instance, name, 0, {}});
-    return commit().front();
-  }
-  void send(const Registered& as, std::uint64_t previous, std::uint64_t last,
-            Incarnation incarnation = kIncarnation) {
-    ingest.on_batch(Message(
-        std::string_view(make_batch({incarnation, as.producer, as.epoch, {previous}, {last}}))));
-  }
-  template <class Reply>
-  std::optional<Reply> only() {
-    auto outgoing = ingest.take_outgoing();
-    if (outgoing.size() != 1 || !std::holds_alternative<Reply>(outgoing[0].reply))
-      return std::nullopt;
-    return std::get<Reply>(outgoing[0].reply);
-  }
-  bool silent() { return ingest.take_outgoing().empty(); }
-  std::size_t queued() { return ingest.take_work().size(); }
-};
 
 // the rules of docs/protocol.md section 4, in order
 

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "tests/support/recorded_syncs.h"
 #include "tests/support/temp_dir.h"
 
 namespace forebay {
@@ -37,6 +38,15 @@ TEST_CASE("ASwapIsKeptOverAReopenAndTheOldViewGoes") {
   CHECK(folders.current() == "2");
   CHECK(folders.exists("2"));
   CHECK_FALSE(folders.exists("1"));
+}
+
+TEST_CASE("WhoeverIsKilledBetweenASwapAndItsSyncLeavesThatToTheNext") {
+  const test::TempDir dir;
+  const std::string state = dir.path().string();
+  CHECK(ViewFolders::open(state));
+  test::syncs().clear();
+  CHECK(ViewFolders::open(state));  // the pointer is there, perhaps in the page cache alone
+  CHECK(test::was_synced(state));
 }
 
 TEST_CASE("AnInterruptedBuildOrSwapLeavesTheOldView") {
