@@ -21,8 +21,8 @@ class Committer {
       : log_(log), clock_(clock), holds_(holds), trimmer_(trimmer) {}
 
   /// Commits `work` in order, and with it trims some of what is due. An outcome that is `full` did
-  /// nothing but forget consumers. An error is fatal: the process stops, and what was in the transaction is settled by
-  /// the chain after a restart.
+  /// nothing but forget. An error is fatal: the process stops, and what was in the transaction is
+  /// settled by the chain after a restart.
   [[nodiscard]] Result<CommitOutcome> commit(std::vector<Work> work);
 
   /// The outcome for work that is discarded because the log is full: answers for those who wait for

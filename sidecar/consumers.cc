@@ -53,8 +53,15 @@ void Consumers::on_subscribe(const Peer& peer, const Subscribe& request) {
     return refuse(ErrorCode::kUnavailable,
                   request.consumer + " is being registered just now: ask again");
   }
+  const auto with_those_under_way = [&] {
+    return consumers_.size() +
+           static_cast<std::size_t>(
+               std::count_if(registering_.begin(), registering_.end(),
+                             [&](const ConsumerKey& each) { return !consumers_.contains(each); }));
+  };
   if (!consumers_.contains(key) &&
-      consumers_.size() + registering_.size() >= limits::kConsumersMax) {
+      consumers_.size() + registering_.size() >= limits::kConsumersMax &&
+      with_those_under_way() >= limits::kConsumersMax) {
     return refuse(
         ErrorCode::kFull,
         "as many consumers as a sidecar keeps are known: take another name, or one that is");

@@ -281,11 +281,14 @@ void Ingest::on_forget(const Peer& peer, const ForgetProducer& request) {
   const auto refuse_request = [&](ErrorCode code, std::string message) {
     outgoing_.push_back({peer, ErrorReply{code, std::move(message)}, {}});
   };
-  Producer* producer = find(request.producer);
+  const auto found = producers_.find(request.producer.value);
+  Producer* producer = found == producers_.end() ? nullptr : &found->second;
   if (producer == nullptr || streams_[producer->stream.value].name != request.stream) {
     return refuse_request(ErrorCode::kNotFound, "stream '" + request.stream.substr(0, 64) +
                                                     "' has no producer of this id here");
   }
+  if (producer->forgetting)
+    return refuse_request(ErrorCode::kUnavailable, "this producer is being forgotten just now");
   const bool there =
       !producer->departed && clock_.mono() - producer->heard < limits::kProducerSilent;
   if (there || producer->ingested != producer->committed) {

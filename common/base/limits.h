@@ -114,7 +114,8 @@ inline constexpr std::size_t kBackupProducersMax =
 // Consumer.
 inline constexpr std::size_t kApplyGroupBytesMax = 4 << 20;
 inline constexpr milliseconds kFetchTimeout{2000};
-inline constexpr milliseconds kPollInterval{500};  // while a beacon is overdue
+inline constexpr std::size_t kRegistrationsAwaited = 16;  // of those that were sent again
+inline constexpr milliseconds kPollInterval{500};         // while a beacon is overdue
 inline constexpr milliseconds kCursorReportInterval{250};
 inline constexpr seconds kCommandTimeout{10};  // for the consumer's thread to take a command
 inline constexpr std::size_t kLiveBufferBytesMax = 8 << 20;

@@ -206,7 +206,7 @@ Result<void> Consumer::round(Poller& poller) {
   for (const auto& link : links_) {
     link->listener.say_what(clock_.mono());
     follow_key(*link);
-    log_refusals(*link);
+    knock_again(*link);
     receive(*link);
     send_requests(*link);  // the sidecar reads the next range while this one is applied
   }
@@ -305,12 +305,25 @@ void Consumer::follow_key(Link& link) {
   static_cast<void>(link.connect_dealer());  // it was possible before
 }
 
-void Consumer::log_refusals(Link& link) {
+/// ZeroMQ does not try again by itself where the gatekeeper has said no; the sidecar may be restarted
+/// with our key.
+void Consumer::knock_again(Link& link) {
   if (!link.refusals) return;
-  const auto why = link.refusals->last();
-  if (!why) return;
-  if (const auto count = link.refused.next(*why))
-    spdlog::warn("the sidecar at {} {} ({} times)", link.plan.control, *why, *count);
+  const MonoTime now = clock_.mono();
+  const auto why = link.refusals->why();
+  if (why != link.refused) {
+    link.refused = why;
+    link.again_at = now + limits::kListenerSilence;
+    if (why) {
+      spdlog::warn("the sidecar at {} {}", link.plan.control, Refusals::in_words(*why));
+    } else {
+      spdlog::info("the sidecar at {} lets us in", link.plan.control);
+    }
+  }
+  if (!why || now < link.again_at) return;
+  link.again_at = now + limits::kListenerSilence;
+  link.dealer.disconnect();
+  static_cast<void>(link.connect_dealer());  // it was possible before
 }
 
 void Consumer::send_requests(Link& link) {

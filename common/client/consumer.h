@@ -24,7 +24,6 @@
 #include <thread>
 #include <vector>
 
-#include "common/base/ever_rarer.h"
 #include "common/base/mailbox.h"
 #include "common/client/consumer_store.h"
 #include "common/client/handler.h"
@@ -121,7 +120,8 @@ class Consumer {
     SidecarLink plan;
     std::size_t turn = 0;              // of the dealer's key (Socket::connect), as the listener's
     std::optional<Refusals> refusals;  // of the dealer, if it is encrypted
-    EverRarer refused;
+    std::optional<Refusals::Why> refused;  // as said last
+    MonoTime again_at{};                   // then it is connected anew
     Socket dealer;
     Listener listener;
   };
@@ -144,7 +144,7 @@ class Consumer {
   [[nodiscard]] Result<void> round(Poller& poller);
   void receive(Link& link);
   void follow_key(Link& link);
-  void log_refusals(Link& link);
+  void knock_again(Link& link);
   void send_requests(Link& link);
   void report_cursors(MonoTime now);
   [[nodiscard]] std::chrono::milliseconds time_to_next();

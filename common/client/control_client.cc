@@ -30,6 +30,7 @@ Result<void> ControlClient::open() {
 
 Result<ControlClient::Answer> ControlClient::request(const Request& request, milliseconds timeout) {
   const std::uint64_t first_id = next_id_;
+  refused_.reset();
   const auto deadline = Steady::now() + timeout;
   const auto keys = static_cast<int>(credentials_ ? credentials_->server_keys.size() : 1);
   const bool key_known = keys == 1 || answered_;
@@ -50,9 +51,10 @@ Result<ControlClient::Answer> ControlClient::request(const Request& request, mil
     if (!over) continue;
     const std::string took = " within " + std::to_string(timeout.count()) + " ms";
     return fail(ErrorCode::kTimeout,
-                refused_.empty()
-                    ? "no answer from the sidecar at " + endpoint_ + took + "; is it running?"
-                    : "the sidecar at " + endpoint_ + " " + refused_ + " (no answer" + took + ")");
+                refused_
+                    ? "the sidecar at " + endpoint_ + " " +
+                          std::string(Refusals::in_words(*refused_)) + " (no answer" + took + ")"
+                    : "no answer from the sidecar at " + endpoint_ + took + "; is it running?");
   }
 }
 
@@ -66,9 +68,8 @@ std::optional<Result<ControlClient::Answer>> ControlClient::receive_until(Steady
     if (left <= milliseconds(0)) break;
     poller.wait(left);
   }
-  if (refusals_) {
-    if (auto refused = refusals_->last()) refused_ = std::move(*refused);
-  }
+  // Of one key it may be certain, and of the other a guess.
+  if (refusals_ && refused_ != Refusals::Why::kUnknownClient) refused_ = refusals_->why();
   return std::nullopt;
 }
 
@@ -77,7 +78,6 @@ std::optional<Result<ControlClient::Answer>> ControlClient::receive_until(Steady
 std::optional<Result<ControlClient::Answer>> ControlClient::receive(std::uint64_t first_id) {
   while (auto frames = dealer_->receive()) {
     answered_ = true;
-    refused_.clear();
     auto reply = decode_reply(frames->front().view());
     if (!reply) return fail(reply.error().in("the sidecar at " + endpoint_));
     if (reply->envelope.id < first_id || reply->envelope.id >= next_id_) continue;

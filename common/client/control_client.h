@@ -53,9 +53,9 @@ class ControlClient {
   Context context_;
   std::optional<Refusals> refusals_;  // of dealer_, if it is encrypted
   std::optional<Socket> dealer_;
-  std::size_t turn_ = 0;   // Socket::connect
-  bool answered_ = false;  // with this key
-  std::string refused_;    // the last refusal since an answer
+  std::size_t turn_ = 0;                  // Socket::connect
+  bool answered_ = false;                 // with this key
+  std::optional<Refusals::Why> refused_;  // this request
   std::uint64_t next_id_ = 1;
 };
 

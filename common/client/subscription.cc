@@ -214,6 +214,7 @@ void Subscription::on_boot(const BootId& boot) {
   const bool first = boot_.none();
   boot_ = boot;
   registered_ = consumer_.empty();
+  registration_ids_.clear();
   request_due_ = not_before_ = MonoTime{};
   forget_fetches();
   log_incarnation_ = Incarnation{};  // until this boot names it
@@ -266,7 +267,9 @@ std::vector<std::pair<Envelope, Request>> Subscription::take_requests(MonoTime n
   if (now < not_before_) return due;
   if (!registered_) {
     if (now < request_due_) return due;
-    registration_id_ = next_id++;
+    if (registration_ids_.size() == limits::kRegistrationsAwaited)
+      registration_ids_.erase(registration_ids_.begin());
+    registration_ids_.push_back(next_id++);
     request_due_ = now + limits::kFetchTimeout;
     Subscribe subscribe{stream_, consumer_, start_.from, unix_ns(start_.time), {}, {}};
     if (has_cursor_) {
@@ -274,7 +277,7 @@ std::vector<std::pair<Envelope, Request>> Subscription::take_requests(MonoTime n
       subscribe.incarnation = cursor_.incarnation;
       subscribe.cursor = cursor_.sequence;
     }
-    due.emplace_back(Envelope{registration_id_, {}}, subscribe);
+    due.emplace_back(Envelope{registration_ids_.back(), {}}, subscribe);
     return due;
   }
   if (!has_cursor_ || uncommitted_start_ || state_ == State::kDiverged || !deliveries_.empty())
@@ -305,7 +308,9 @@ MonoTime Subscription::next_due() const {
 
 void Subscription::on_reply(const ReplyMessage& reply, Message batches, MonoTime now) {
   const std::uint64_t id = reply.envelope.id;
-  const bool to_registration = id == registration_id_ && !registered_;
+  const bool to_registration =
+      !registered_ &&
+      std::find(registration_ids_.begin(), registration_ids_.end(), id) != registration_ids_.end();
   const bool to_fetch = id == fetch_id_ && fetch_id_ != 0;
   if (!to_registration && !to_fetch) return;  // overtaken
   on_boot(reply.envelope.boot);
@@ -342,12 +347,15 @@ void Subscription::on_reply(const ReplyMessage& reply, Message batches, MonoTime
 }
 
 void Subscription::on(const ErrorReply& reply, MonoTime now) {
+  // Asked again while the first was still under way: that one will be answered.
+  if (!registered_ && reply.code == ErrorCode::kUnavailable && registration_ids_.size() > 1) return;
   spdlog::warn("subscription to {}: {}: {}", stream_, to_string(reply.code), reply.message);
   not_before_ = now + limits::kPollInterval;
 }
 
 void Subscription::on(const Subscribed& reply, MonoTime now) {
   registered_ = true;
+  registration_ids_.clear();
   request_due_ = MonoTime{};
   hear_log(reply.incarnation, reply.head);
   if (!has_cursor_) {

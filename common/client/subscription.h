@@ -165,11 +165,11 @@ class Subscription {
   std::deque<Buffered> live_buffer_;  // broadcasts ahead of a fetch that is under way
   std::size_t live_buffer_bytes_ = 0;
 
-  BootId boot_;              // of the sidecar, as last heard
-  bool registered_ = false;  // with that boot
-  std::uint64_t registration_id_ = 0;
-  std::uint64_t fetch_id_ = 0;  // of the fetch under way; 0: none
-  MonoTime not_before_{};       // no request before that: the last was refused or brought nothing
+  BootId boot_;                                  // of the sidecar, as last heard
+  bool registered_ = false;                      // with that boot
+  std::vector<std::uint64_t> registration_ids_;  // asked with, of that boot; any may be answered
+  std::uint64_t fetch_id_ = 0;                   // of the fetch under way; 0: none
+  MonoTime not_before_{};   // no request before that: the last was refused or brought nothing
   MonoTime request_due_{};  // next registration or fetch, or when the one under way counts as lost
 
   Incarnation log_incarnation_;

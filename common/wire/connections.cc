@@ -64,17 +64,24 @@ Result<Refusals> Refusals::of(Context& context, Socket& socket) {
   return Refusals(std::move(*events));
 }
 
-std::optional<std::string> Refusals::last() {
-  std::optional<std::string> last;
+std::optional<Refusals::Why> Refusals::why() {
   while (const auto event = events_.next()) {
-    if (event->kind != ConnectionEvent::Kind::kTurnedAway) continue;
-    last =
-        event->why == ConnectionEvent::Why::kUnknownClient
-            ? "does not know our key: put its public key into that sidecar's topology, and restart "
-              "the sidecar"
-            : "ends our handshake: the public key that our topology has for it may not be its own";
+    if (event->kind == ConnectionEvent::Kind::kLetIn) why_.reset();
+    if (event->kind == ConnectionEvent::Kind::kTurnedAway && why_ != Why::kUnknownClient)
+      why_ = event->why;
   }
-  return last;
+  return why_;
+}
+
+std::string_view Refusals::in_words(Why why) {
+  if (why == Why::kUnknownClient) {
+    return "does not know our key: put its public key into that sidecar's topology, and restart "
+           "the "
+           "sidecar";
+  }
+  return "does not finish our handshake: the public key that our topology has for it may not be "
+         "its "
+         "own, or it is stuck, or something else";
 }
 
 }  // namespace forebay

@@ -5,7 +5,7 @@
 
 #include <cstdint>
 #include <optional>
-#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -51,15 +51,19 @@ class Connections {
 /// socket's; it outlives the socket.
 class Refusals {
  public:
+  using Why = ConnectionEvent::Why;
   /// Of `socket`, before it is connected. kIo: no descriptor is left.
   [[nodiscard]] static Result<Refusals> of(Context& context, Socket& socket);
-  /// Of the last attempt that was refused since the last call, in words that follow on "the sidecar at
-  /// tcp://…"; nullopt if none was. Call it often.
-  [[nodiscard]] std::optional<std::string> last();
+  /// As of now: nullopt unless the last attempt was refused. What is certain (kUnknownClient) stays
+  /// until it is let in. Call it often.
+  [[nodiscard]] std::optional<Why> why();
+  /// In words that follow on "the sidecar at tcp://…".
+  [[nodiscard]] static std::string_view in_words(Why why);
 
  private:
   explicit Refusals(ConnectionEvents events) : events_(std::move(events)) {}
   ConnectionEvents events_;
+  std::optional<Why> why_;
 };
 
 }  // namespace forebay

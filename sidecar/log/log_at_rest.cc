@@ -1,7 +1,5 @@
 #include "sidecar/log/log_at_rest.h"
 
-#include <algorithm>
-
 #include "common/base/bytes.h"
 #include "common/base/limits.h"
 #include "sidecar/log/layout.h"
@@ -39,8 +37,10 @@ Result<LogAtRest> LogAtRest::open(const std::string& dir) {
     LogAtRest before(std::move(*again));
     before.read_records();
     if (!before.records_damaged_) {
-      before.problems.push_back("the records of the last commit cannot be read: " +
-                                log.walk_.damage().front());
+      // First, since it is why others are there.
+      before.problems.insert(
+          before.problems.begin(),
+          "the records of the last commit cannot be read: " + log.walk_.damage().front());
       before.older = true;
       log = std::move(before);
     }
@@ -162,6 +162,12 @@ void LogAtRest::read_ends() {
 }
 
 void LogAtRest::read_free_list() {
+  std::set<std::uint64_t> roots;
+  for (const auto& [name, stream] : streams) {
+    if (stream.batches) roots.insert(stream.batches->root);
+  }
+  bool replaced = false;
+  const std::uint64_t damaged_before = walk_.damaged() - walk_.used_twice();
   walk_.run(file_->free_list(), [&](const PageFile::Entry& entry) {
     const std::uint64_t count = entry.value.size() / sizeof(std::uint64_t);
     const auto number = [&](std::uint64_t index) {
@@ -170,13 +176,13 @@ void LogAtRest::read_free_list() {
     if (count == 0 || number(0) >= count)
       return walk_.damage(file_->free_list().root, "a list of free pages that is none");
     for (std::uint64_t i = 1; i <= number(0); ++i) {
-      // A commit frees the pages that it replaces: the record that leads to one is older.
-      stale_ |= std::any_of(streams.begin(), streams.end(), [&](const auto& stream) {
-        return stream.second.batches && stream.second.batches->root == number(i);
-      });
+      replaced |= roots.contains(number(i));
       walk_.take(number(i), 1);
     }
   });
+  // A commit frees the pages that it replaces: a record that leads to one is older than the list,
+  // unless the list is damaged itself.
+  stale_ |= replaced && walk_.damaged() - walk_.used_twice() == damaged_before;
 }
 
 ChainReader::ChainReader(const std::optional<StreamRecord>& record,

@@ -170,6 +170,7 @@ bool TreeWalk::take(std::uint64_t number, std::uint64_t count) {
   }
   for (std::uint64_t page = number; page < number + count; ++page) {
     if (used_[page]) {
+      ++used_twice_;
       damage(page, "it is used twice");
       return false;
     }

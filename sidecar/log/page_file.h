@@ -107,6 +107,8 @@ class TreeWalk {
   /// What was damaged, one text each; at most limits::kDamageTextsMax.
   [[nodiscard]] const std::vector<std::string>& damage() const { return damage_; }
   [[nodiscard]] std::uint64_t damaged() const { return damaged_; }
+  /// How often of that because a page had been taken before.
+  [[nodiscard]] std::uint64_t used_twice() const { return used_twice_; }
   /// Whether pages, each sound in itself, do not fit together: some are old copies of themselves, and
   /// which is not known.
   [[nodiscard]] bool of_several_times() const { return of_several_times_; }
@@ -137,7 +139,7 @@ class TreeWalk {
   const PageFile* file_;
   std::vector<bool> used_;
   std::vector<std::string> damage_;
-  std::uint64_t damaged_ = 0;
+  std::uint64_t damaged_ = 0, used_twice_ = 0;
   bool of_several_times_ = false;
   bool miscounted_ = false;
   bool stopped_ = false;

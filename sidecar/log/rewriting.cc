@@ -1,10 +1,37 @@
 #include "sidecar/log/rewriting.h"
 
 #include <algorithm>
+#include <iterator>
+#include <map>
+#include <string>
+#include <tuple>
 
 #include "common/base/limits.h"
 
 namespace forebay {
+namespace {
+
+/// Of two that have one name, the older one was forgotten before the other came.
+void drop_forgotten(std::map<ProducerId, ProducerRecord>& records) {
+  using Name = std::tuple<std::string, std::string, std::uint64_t>;
+  std::map<Name, std::map<ProducerId, ProducerRecord>::iterator> newest;
+  for (auto it = records.begin(); it != records.end();) {
+    const auto next = std::next(it);
+    const ProducerRecord& record = it->second;
+    if (!record.anonymous()) {
+      const auto [known, fresh] =
+          newest.try_emplace({record.stream, record.name, record.fingerprint}, it);
+      if (!fresh) {
+        const bool newer = known->second->second.time < record.time;
+        records.erase(newer ? known->second : it);
+        if (newer) known->second = it;
+      }
+    }
+    it = next;
+  }
+}
+
+}  // namespace
 
 void Rewriting::start_at(StreamIndex stream, Sequence first) {
   if (begin(0)) transaction_->start_at(stream, first);
@@ -31,6 +58,7 @@ Sequence Rewriting::next(StreamIndex stream) const {
 }
 
 std::vector<ProducerId> Rewriting::producers(std::map<ProducerId, ProducerRecord> records) {
+  drop_forgotten(records);
   for (auto& [id, record] : records) {
     const auto of = put_.find(id);
     if (of != put_.end() && record.position < of->second.position) {

@@ -233,7 +233,7 @@ def repaired_faults(reader, log, damage, report):
     untouched = not damage.touched & (log.places.records | {0, 1})
     # Where pages contradict each other, or some are cut off, which of them are old copies cannot be told: the record may
     # be one.
-    whole = len(damage.data) >= log.places.count * PAGE and not damage.touched & set(log.places.of_kind("branch", "free list"))
+    whole = len(damage.data) >= log.places.count * PAGE and not damage.touched & set(log.places.of_kind("branch"))
     end_known = untouched and whole and "stale" not in damage.kind
     for name, stream in log.streams.items():
         seen = reader.streams[name]

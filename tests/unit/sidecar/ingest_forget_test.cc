@@ -30,7 +30,7 @@ TEST_CASE("AProducerThatIsGoneIsForgottenAndBeginsAnew") {
   f.ingest.on_register(kPeer, {"a", kTheirs, "wms", 0, {}});
   CHECK(f.refusal() == ErrorCode::kUnavailable);
   f.ingest.on_forget(kPeer, {"a", old.producer});
-  CHECK(f.refusal() == ErrorCode::kNotFound);
+  CHECK(f.refusal() == ErrorCode::kUnavailable);  // sent again: the first will be answered
   f.send(old, 3, 4);
   f.commit();
   CHECK(f.ingest.producers().empty());

@@ -116,6 +116,10 @@ TEST_CASE("ASidecarThatLetsNobodyWithThisKeyInIsNotCalledDown") {
   REQUIRE_FALSE(unknown.has_value());
   CHECK(unknown.error().code == ErrorCode::kTimeout);
   CHECK(unknown.error().message.find("does not know our key") != std::string::npos);
+  const auto both = far.ask({make_key_pair(), {far.own.public_key, make_key_pair().public_key}},
+                            milliseconds(1000));
+  REQUIRE_FALSE(both.has_value());
+  CHECK(both.error().message.find("does not know our key") != std::string::npos);
   const auto wrong = far.ask({far.operators, {make_key_pair().public_key}}, milliseconds(1000));
   REQUIRE_FALSE(wrong.has_value());
   CHECK(wrong.error().message.find("may not be its own") != std::string::npos);

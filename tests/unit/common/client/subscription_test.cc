@@ -49,6 +49,21 @@ TEST_CASE("ARegistrationThatGetsLostIsRepeated") {
 
 // FETCH, JOIN, LIVE, GAP
 
+TEST_CASE("OfARegistrationThatWasRepeatedAnyMayBeAnswered") {
+  Fixture f;
+  f.beacon(0);
+  REQUIRE(f.requests().size() == 1);
+  const std::uint64_t first = f.last_id;
+  f.now += limits::kFetchTimeout;
+  REQUIRE(f.requests().size() == 1);
+  // One at a time is under way in the sidecar, and that one is slow.
+  f.reply(ErrorReply{ErrorCode::kUnavailable, "it is being registered just now"});
+  f.last_id = first;
+  f.reply(Subscribed{"a", kIncarnation, {0}, {0}, {1}});
+  f.now += limits::kFetchTimeout;
+  CHECK(f.fetch());  // a poll, and no registration
+}
+
 TEST_CASE("AFetchThatReachesTheHeadJoinsAndABeaconOrBroadcastConfirms") {
   Fixture f;
   f.subscribed(4);

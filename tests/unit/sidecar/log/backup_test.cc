@@ -142,9 +142,14 @@ TEST_CASE("AProducerThatRegisteredMeanwhileKeepsItsNameAndHasNoMoreThanIsThere")
   late.position = {late.position.value + 1000};
   std::erase_if(items.records,
                 [](const auto& item) { return item.first == log_layout::producer_key({7}); });
+  const auto named = [&](const std::string& name) {
+    ProducerRecord record = late;
+    record.name = name;
+    return encode_record(record);
+  };
   items.late = {{log_layout::producer_key({7}), encode_record(late)},
-                {log_layout::producer_key({8}), encode_record(late)},
-                {log_layout::producer_key({99}), encode_record(late)}};
+                {log_layout::producer_key({8}), named("eight")},
+                {log_layout::producer_key({99}), named("fresh")}};
   const auto log = backup.restored(items);
   REQUIRE(log.has_value());
   const auto producers = producers_of(**log);
@@ -152,6 +157,22 @@ TEST_CASE("AProducerThatRegisteredMeanwhileKeepsItsNameAndHasNoMoreThanIsThere")
   CHECK(producers.at({7}).position == in_batches);
   CHECK(producers.at({8}).position < late.position);  // has a record that is no late one
   CHECK(producers.at({99}).position == ProducerSequence{});
+}
+
+TEST_CASE("OfTwoProducersOfOneNameTheOneThatWasForgottenDoesNotComeBack") {
+  const Backup backup;
+  Items items = backup.items();
+  ProducerRecord fresh = *decode_producer_record(items.record(log_layout::producer_key({7})));
+  fresh.time += std::chrono::seconds(1);
+  fresh.position = {};
+  const bool lower = GENERATE(true, false);  // of the two ids
+  const ProducerId id{lower ? 3U : 99U};
+  items.late = {{log_layout::producer_key(id), encode_record(fresh)}};
+  const auto log = backup.restored(items);
+  REQUIRE(log.has_value());
+  const auto producers = producers_of(**log);
+  CHECK(producers.contains(id));
+  CHECK_FALSE(producers.contains({7}));
 }
 
 TEST_CASE("WhatDoesNotFitIsRefusedAndNothingRestored") {
