@@ -32,10 +32,8 @@ class ControlClient {
 
   /// Sends and waits for the answer, and sends again after limits::kFetchTimeout, or with the other of
   /// two keys: a sidecar that restarts takes what it was asked with it, and asking twice changes
-  /// nothing. kTimeout, which says why the sidecar
-  /// lets nobody with this key in if that is so, if no answer came (the request will not be sent later
-  /// either); an ErrorReply is
-  /// an error of its code.
+  /// nothing. An ErrorReply is an error of its code. kTimeout if no answer came, with the reason where
+  /// the sidecar lets nobody with this key in; the request will not be sent later either.
   [[nodiscard]] Result<Answer> request(const Request& request, std::chrono::milliseconds timeout);
 
   [[nodiscard]] const std::string& endpoint() const { return endpoint_; }
