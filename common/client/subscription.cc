@@ -213,6 +213,7 @@ void Subscription::on_boot(const BootId& boot) {
   if (boot == boot_) return;
   const bool first = boot_.none();
   boot_ = boot;
+  if (first) return;  // what was asked before is this one's to answer
   registered_ = consumer_.empty();
   registration_ids_.clear();
   request_due_ = not_before_ = MonoTime{};
@@ -222,7 +223,7 @@ void Subscription::on_boot(const BootId& boot) {
   // What waits here is of the run before; the log tells what became of it.
   live_buffer_.clear();
   live_buffer_bytes_ = 0;
-  if (!first && state_ != State::kDiverged) transition(State::kFetch, "the sidecar restarted");
+  if (state_ != State::kDiverged) transition(State::kFetch, "the sidecar restarted");
 }
 
 void Subscription::on_beacon(const Beacon& beacon, MonoTime now) {
@@ -351,6 +352,7 @@ void Subscription::on(const ErrorReply& reply, MonoTime now) {
   if (!registered_ && reply.code == ErrorCode::kUnavailable && registration_ids_.size() > 1) return;
   spdlog::warn("subscription to {}: {}: {}", stream_, to_string(reply.code), reply.message);
   not_before_ = now + limits::kPollInterval;
+  if (!registered_) request_due_ = not_before_;
 }
 
 void Subscription::on(const Subscribed& reply, MonoTime now) {

@@ -50,6 +50,12 @@ TEST_CASE("WhatIsNotTomlIsRefusedWhereItStops") {
       {"[\x05]\n",
        "t:1:2: not TOML: Error while parsing key: expected bare key starting character or string "
        "delimiter, saw '\\u0005'; mend this first, the rest was not checked\n"},
+      {"[hosts\u025d]\n",
+       "t:1:7: not TOML: Error while parsing table header: expected ']', saw '\u025d'; mend this "
+       "first, the rest was not checked\n"},
+      {"a = 1\n\u3005 = 2\n",
+       "t:2:1: not TOML: Error while parsing root table: expected keys, tables, whitespace or "
+       "comments, saw '\u3005'; mend this first, the rest was not checked\n"},
       {"a = 1\na = 2\n",
        "t:2:5: not TOML: Error while parsing key-value pair: cannot redefine existing integer 'a'; "
        "mend "

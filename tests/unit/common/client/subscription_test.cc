@@ -47,7 +47,24 @@ TEST_CASE("ARegistrationThatGetsLostIsRepeated") {
   CHECK(f.requests().size() == 1);
 }
 
-// FETCH, JOIN, LIVE, GAP
+TEST_CASE("TheFirstBeaconFindsARegistrationUnderWay") {
+  Fixture f;
+  REQUIRE(f.requests().size() == 1);
+  f.beacon(0);
+  CHECK(f.requests().empty());
+  f.reply(Subscribed{"a", kIncarnation, {0}, {0}, {1}});
+  CHECK(f.fetch());
+}
+
+TEST_CASE("ARegistrationThatWasRefusedIsRepeatedSoon") {
+  Fixture f;
+  REQUIRE(f.requests().size() == 1);
+  f.reply(ErrorReply{ErrorCode::kUnavailable, "another of this name is being registered"});
+  CHECK(f.requests().empty());
+  CHECK(f.subscription.next_due() == f.now + limits::kPollInterval);
+  f.now += limits::kPollInterval;
+  CHECK(f.requests().size() == 1);
+}
 
 TEST_CASE("OfARegistrationThatWasRepeatedAnyMayBeAnswered") {
   Fixture f;
@@ -63,6 +80,8 @@ TEST_CASE("OfARegistrationThatWasRepeatedAnyMayBeAnswered") {
   f.now += limits::kFetchTimeout;
   CHECK(f.fetch());  // a poll, and no registration
 }
+
+// FETCH, JOIN, LIVE, GAP
 
 TEST_CASE("AFetchThatReachesTheHeadJoinsAndABeaconOrBroadcastConfirms") {
   Fixture f;
