@@ -219,16 +219,19 @@ Result<CommitOutcome> Committer::commit_all(std::vector<Work>& work) {
   return outcome;
 }
 
-/// What forgets is done from the reserve, as trimming is: it may be what makes room.
+/// Done from the reserve: trimming, though publishers ask again and again; what forgets; and a
+/// consumer that comes back, since what it has to read may be what holds the log full.
 Result<CommitOutcome> Committer::commit_full(std::vector<Work> work, const std::string& message) {
   const auto others = std::stable_partition(work.begin(), work.end(), [](const Work& item) {
+    const auto* subscribe = std::get_if<SubscribeWork>(&item);
     return std::holds_alternative<ForgetWork>(item) ||
-           std::holds_alternative<ForgetProducerWork>(item);
+           std::holds_alternative<ForgetProducerWork>(item) ||
+           (subscribe != nullptr && !subscribe->known.incarnation.none());
   });
-  std::vector<Work> forgets(std::make_move_iterator(work.begin()), std::make_move_iterator(others));
+  std::vector<Work> urgent(std::make_move_iterator(work.begin()), std::make_move_iterator(others));
   work.erase(work.begin(), others);
   Result<CommitOutcome> outcome;
-  if (!forgets.empty()) outcome = commit_all(forgets);
+  if (!urgent.empty() || trimmer_.due()) outcome = commit_all(urgent);
   if (outcome) discard(work, message, *outcome);
   return outcome;
 }

@@ -72,10 +72,16 @@ void Consumers::on_subscribe(const Peer& peer, const Subscribe& request) {
       peer, *stream, request, known == consumers_.end() ? ConsumerRecord{} : known->second.record});
 }
 
-bool Consumers::on_cursor(const CursorReport& report) {
+bool Consumers::on_cursor(const Peer& peer, const CursorReport& report) {
   if (!is_state(report.state)) return false;
-  const auto found = consumers_.find({report.stream, report.consumer});
-  if (found == consumers_.end() || found->second.forgetting) return true;
+  const ConsumerKey key{report.stream, report.consumer};
+  const auto found = consumers_.find(key);
+  if (found == consumers_.end()) {
+    if (!registering_.contains(key))
+      outgoing_.push_back({peer, Forgotten{report.stream, report.consumer}, {}});
+    return true;
+  }
+  if (found->second.forgetting) return true;
   Consumer& consumer = found->second;
   const bool moved =
       consumer.record.cursor != report.sequence || consumer.record.lost != report.lost ||
@@ -105,7 +111,8 @@ void Consumers::on_forget(const Peer& peer, const Forget& request) {
                                             "' is registered here");
   }
   const MonoTime heard = found->second.heard;
-  if (heard != MonoTime{} && clock_.mono() - heard < limits::kConsumerSilent) {
+  if ((heard != MonoTime{} && clock_.mono() - heard < limits::kConsumerSilent) ||
+      registering_.contains(found->first)) {
     return refuse(ErrorCode::kUnavailable,
                   request.consumer + " is there and reads " + request.stream +
                       ": stop it first, or it goes on without being waited for");

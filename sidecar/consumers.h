@@ -22,10 +22,10 @@ class Consumers {
 
   /// Refused while another registration of the same consumer is under way: each is work for a commit.
   void on_subscribe(const Peer& peer, const Subscribe& request);
-  /// A report of a consumer that is not registered is dropped; it registers again when it
-  /// reconnects. False, taking nothing, if it names a state that is none.
-  [[nodiscard]] bool on_cursor(const CursorReport& report);
-  /// Refused while the consumer is there: it would go on without holding anything.
+  /// One that is not registered (any more) is told that it is forgotten, and registers again. False,
+  /// taking nothing, if the report names a state that is none.
+  [[nodiscard]] bool on_cursor(const Peer& peer, const CursorReport& report);
+  /// Refused while the consumer is there: it would lose what it reads meanwhile.
   void on_forget(const Peer& peer, const Forget& request);
   void on_outcome(const CommitOutcome& outcome);
 

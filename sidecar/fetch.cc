@@ -110,9 +110,12 @@ Result<Outgoing> serve_fetch(const Log& log, const Peer& peer, const Fetch& requ
   } else if (request.from != request.to) {
     const auto scanned =
         snapshot.scan(*index, request.from, [&](const auto& stored) { return gathering(stored); });
-    if (!scanned) return fail(scanned.error());
-    if (gathering.bytes.empty() && !gathering.damaged && !gathering.diverged)
-      gathering.tell_damage(request.from, stream->next);  // nothing is there any more
+    if (!scanned && scanned.error().code != ErrorCode::kCorruption) return fail(scanned.error());
+    if (gathering.bytes.empty() && !gathering.damaged && !gathering.diverged) {
+      gathering.tell_damage(request.from,
+                            scanned ? stream->next  // nothing is there any more
+                                    : log.first_readable(*index, request.from, stream->next));
+    }
   }
   if (gathering.diverged) {
     return diverged("the batch before " + std::to_string(request.from.value) +
@@ -146,7 +149,10 @@ Result<Outgoing> serve_find(const Log& log, const Peer& peer, const Find& reques
   const auto stream = snapshot.stream(*index);
   if (!stream) return fail(stream.error());
   const auto found = snapshot.find_time(*index, wall_from_unix_ns(request.time_ns));
-  if (!found) return fail(found.error());
+  if (!found) {
+    if (found.error().code != ErrorCode::kCorruption) return fail(found.error());
+    return Outgoing{peer, ErrorReply{ErrorCode::kCorruption, found.error().message}, {}};
+  }
   return Outgoing{
       peer, Found{request.stream, stream->incarnation, *found, stream->head(), stream->oldest}, {}};
 }

@@ -279,6 +279,7 @@ void Ingest::on_goodbye(const Goodbye& request) {
 
 void Ingest::on_forget(const Peer& peer, const ForgetProducer& request) {
   const auto refuse_request = [&](ErrorCode code, std::string message) {
+    count_refused(to_string(code));
     outgoing_.push_back({peer, ErrorReply{code, std::move(message)}, {}});
   };
   const auto found = producers_.find(request.producer.value);

@@ -60,6 +60,8 @@ class Trimmer {
   /// To be called before each commit: a clock that jumped is known as that before it has stamped
   /// anything.
   [[nodiscard]] Result<void> watch_clock();
+  /// Whether the last time there was more to trim than it did.
+  [[nodiscard]] bool more() const { return more_; }
   /// Whether there may be something to trim: more of what was due, or it is time to look again.
   [[nodiscard]] bool due() const { return more_ || clock_.mono() >= next_look_; }
   /// Trims a bounded amount of what is due, but at least twice as many batches as the transaction

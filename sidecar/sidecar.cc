@@ -152,7 +152,7 @@ class Service {
       if (poller.readable(stop) && signals.arrived()) break;
       if (poller.readable(outcomes)) take_outcomes();
       if (poller.readable(replies)) {
-        for (Outgoing& reply : fetches_.replies().take()) send(std::move(reply));
+        for (Outgoing& reply : fetches_.replies().take()) send_counted(std::move(reply));
       }
       if (control_.readable(poller)) take_requests();
       if (poller.readable(batches)) take_batches();
@@ -187,24 +187,21 @@ class Service {
         std::visit([&](const auto& body) { on_request(peer, body); }, *arrived->request);
       } else {
         const Error& error = arrived->request.error();
-        ingest_.count_refused(to_string(error.code));
-        send({peer, ErrorReply{error.code, error.message}, {}});
+        send_counted({peer, ErrorReply{error.code, error.message}, {}});
       }
     }
   }
 
   void on_request(const Peer& peer, const Register& request) { ingest_.on_register(peer, request); }
-  void on_request(const Peer& peer, const Keepalive& request) {
-    ingest_.on_keepalive(peer, request);
-  }
+  void on_request(const Peer& peer, const Keepalive& sent) { ingest_.on_keepalive(peer, sent); }
   void on_request(const Peer&, const Goodbye& request) { ingest_.on_goodbye(request); }
   void on_request(const Peer& peer, const Subscribe& request) {
     consumers_.on_subscribe(peer, request);
   }
   void on_request(const Peer& peer, const CursorReport& report) {
-    if (consumers_.on_cursor(report)) return;
-    ingest_.count_refused(to_string(ErrorCode::kBadInput));
-    send({peer, ErrorReply{ErrorCode::kBadInput, "\"state\" is up to 16 of A-Z and '_'"}, {}});
+    if (consumers_.on_cursor(peer, report)) return;
+    send_counted(
+        {peer, ErrorReply{ErrorCode::kBadInput, "\"state\" is up to 16 of A-Z and '_'"}, {}});
   }
   void on_request(const Peer& peer, const Forget& request) { consumers_.on_forget(peer, request); }
   void on_request(const Peer& peer, const ForgetProducer& request) {
@@ -214,9 +211,10 @@ class Service {
     holds_.vouch_for_clock();
     send({peer, ClockTrusted{}, {}});
   }
-  void on_request(const Peer& peer, const Fetch& request) { queue_fetch({peer, request}); }
-  void on_request(const Peer& peer, const Find& request) { queue_fetch({peer, request}); }
-  void on_request(const Peer& peer, const RecordsRequest& request) { queue_fetch({peer, request}); }
+  template <class Asked>  // Fetch, Find or RecordsRequest
+  void on_request(const Peer& peer, const Asked& request) {
+    if (!fetches_.push({peer, request})) refuse_unavailable(peer);
+  }
   void on_request(const Peer& peer, const StatusRequest&) {
     auto slot = fetches_.take_slot(peer.account());  // a report may be long
     if (!slot) return refuse_unavailable(peer);
@@ -233,15 +231,9 @@ class Service {
     return commit_times_;
   }
 
-  void queue_fetch(FetchQueue::Request request) {
-    const Peer peer = request.peer;
-    if (!fetches_.push(std::move(request))) refuse_unavailable(peer);
-  }
-
   void refuse_unavailable(const Peer& peer) {
-    send({peer,
-          ErrorReply{ErrorCode::kUnavailable, "too many replies are under way: read them first"},
-          {}});
+    const std::string message = "too many replies are under way: read them first";
+    send_counted({peer, ErrorReply{ErrorCode::kUnavailable, message}, {}});
   }
 
   /// Work is queued for commit, unless everything is being discarded just now: then the outcome
@@ -294,7 +286,14 @@ class Service {
 
   void flush_outgoing() {
     for (const Outgoing& message : ingest_.take_outgoing()) send(message);
-    for (const Outgoing& message : consumers_.take_outgoing()) send(message);
+    for (Outgoing& message : consumers_.take_outgoing()) send_counted(std::move(message));
+  }
+
+  /// Of those who do not count what they refuse themselves.
+  void send_counted(Outgoing message) {
+    if (const auto* refused = std::get_if<ErrorReply>(&message.reply))
+      ingest_.count_refused(to_string(refused->code));
+    send(std::move(message));
   }
 
   /// A peer that is gone or does not read loses the message: it asks again, or its window is
@@ -333,12 +332,12 @@ class Service {
       auto work = queue_.take(limits::kCommitBytesMax, with_reports);
       if (!work.empty()) {
         broadcasts_.post(commit(std::move(work)));
-        continue;
+      } else {
+        auto trimmed = trimmer_.trim();
+        if (!trimmed) return fail_all(trimmed.error());
+        if (!trimmed->empty()) broadcasts_.post({{}, std::move(*trimmed)});
       }
-      auto trimmed = trimmer_.trim();
-      if (!trimmed) return fail_all(trimmed.error());
-      more_to_trim = !trimmed->empty();
-      if (more_to_trim) broadcasts_.post({{}, std::move(*trimmed)});
+      more_to_trim = trimmer_.more();
     }
   }
 

@@ -284,6 +284,11 @@ void Consumer::receive(Link& link) {
       spdlog::warn("a reply that cannot be read: {}", reply.error().message);
       continue;
     }
+    if (const auto* forgotten = std::get_if<Forgotten>(&reply->body)) {
+      Subscription* subscription = live_->subscription(forgotten->stream);
+      if (subscription != nullptr) subscription->on_forgotten();
+      continue;
+    }
     // The request ids are unique: only the one that asked takes it.
     for (ViewBuilder* builder : builders()) {
       for (Subscription* subscription : builder->subscriptions()) {

@@ -42,9 +42,12 @@ Result<std::optional<RangeReader::Piece>> RangeReader::next(std::chrono::millise
 }
 
 Result<void> RangeReader::fetch(std::chrono::milliseconds timeout) {
-  const Fetch request{range_.stream, range_.incarnation,          next_,
-                      range_.to,     limits::kFetchReplyBytesMax, checksum_};
+  const Fetch request{range_.stream, range_.incarnation, next_, range_.to, fetch_bytes_, checksum_};
+  const auto asked = std::chrono::steady_clock::now();
   auto answer = client_.request(request, timeout);
+  fetch_bytes_ = std::chrono::steady_clock::now() - asked < timeout / 4
+                     ? std::min(2 * fetch_bytes_, std::uint64_t{limits::kFetchReplyBytesMax})
+                     : std::uint64_t{limits::kFetchReplyBytesMin};
   if (!answer) return fail(answer.error());
   if (const auto* diverged = std::get_if<Diverged>(&answer->body)) {
     return fail(ErrorCode::kDiverged, "stream " + range_.stream + ": " + diverged->message);

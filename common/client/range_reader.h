@@ -20,6 +20,7 @@
 #include <string_view>
 #include <variant>
 
+#include "common/base/limits.h"
 #include "common/client/control_client.h"
 #include "common/event/batch.h"
 
@@ -77,6 +78,9 @@ class RangeReader {
   Sequence next_;
   Sequence head_;
   std::uint64_t checksum_ = 0;  // of the batch that holds next_ - 1; 0: unknown
+  // How much is asked for: little first and more as long as it comes at once, since the link may be
+  // slow.
+  std::uint64_t fetch_bytes_ = limits::kFetchReplyBytesMin;
 
   // The answer being taken apart.
   std::shared_ptr<const Message> owner_;

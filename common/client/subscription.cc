@@ -347,6 +347,14 @@ void Subscription::on_reply(const ReplyMessage& reply, Message batches, MonoTime
   }
 }
 
+void Subscription::on_forgotten() {
+  if (!registered_ || consumer_.empty()) return;
+  spdlog::warn("subscription to {}: the sidecar had forgotten {}, which registers again", stream_,
+               consumer_);
+  registered_ = false;
+  request_due_ = MonoTime{};
+}
+
 void Subscription::on(const ErrorReply& reply, MonoTime now) {
   // Asked again while the first was still under way: that one will be answered.
   if (!registered_ && reply.code == ErrorCode::kUnavailable && registration_ids_.size() > 1) return;

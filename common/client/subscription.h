@@ -82,6 +82,8 @@ class Subscription {
   void on_broadcast(Message body, MonoTime now);
   /// A reply to one of its requests (by envelope id); `batches` is the second frame.
   void on_reply(const ReplyMessage& reply, Message batches, MonoTime now);
+  /// The sidecar does not know its registration (any more).
+  void on_forgotten();
   /// Everything delivered so far is in the consumer's store.
   void on_committed() { uncommitted_start_ = false; }
 

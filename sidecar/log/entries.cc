@@ -1,5 +1,7 @@
 #include "sidecar/log/entries.h"
 
+#include <algorithm>
+
 #include "common/base/bytes.h"
 #include "common/store/environment.h"
 
@@ -16,6 +18,13 @@ Cursor::Cursor(MDB_txn* txn, unsigned database) {
   FOREBAY_INVARIANT(mdb_cursor_open(txn, database, &raw_) == 0);
 }
 
+tl::unexpected<Error> fail_read(int code) {
+  auto failed = fail_lmdb("cannot read the log", code);
+  if (code == MDB_PAGE_NOTFOUND || code == MDB_CORRUPTED)
+    failed.value().code = ErrorCode::kCorruption;
+  return failed;
+}
+
 Result<std::optional<RawBatch>> seek(Cursor& cursor, std::uint64_t sequence) {
   MDB_val key = integer_key(sequence), value;
   int code = cursor.get(key, value, MDB_SET_RANGE);
@@ -24,7 +33,7 @@ Result<std::optional<RawBatch>> seek(Cursor& cursor, std::uint64_t sequence) {
   const RawBatch later = after ? RawBatch{from_integer_key(key), to_view(value)} : RawBatch{};
   if (code == 0 || code == MDB_NOTFOUND) code = cursor.get(key, value, after ? MDB_PREV : MDB_LAST);
   if (code == 0) return RawBatch{from_integer_key(key), to_view(value)};
-  if (code != MDB_NOTFOUND) return fail_lmdb("cannot read the log", code);
+  if (code != MDB_NOTFOUND) return fail_read(code);
   if (after) return later;
   return std::nullopt;
 }
@@ -60,10 +69,30 @@ Result<std::optional<BatchHeader>> next_sound(Cursor& cursor, RawBatch raw, std:
     MDB_val key, value;
     const int code = cursor.get(key, value, MDB_NEXT);
     if (code == MDB_NOTFOUND) break;
-    if (code != 0) return fail_lmdb("cannot read the log", code);
+    if (code != 0) return fail_read(code);
     raw = RawBatch{from_integer_key(key), to_view(value)};
   }
   return std::nullopt;
+}
+
+Result<Sequence> find_time_in(MDB_txn* txn, unsigned batches, const StreamRecord& stream,
+                              WallTime time) {
+  Cursor cursor(txn, batches);
+  std::uint64_t low = stream.oldest.value;  // all before `low` are earlier than `time`
+  std::uint64_t high = stream.next.value;   // the batch at `high` is not
+  while (low < high) {
+    const auto raw = seek(cursor, low + (high - low) / 2);
+    if (!raw) return fail(raw.error());
+    if (!*raw) break;
+    const auto header = next_sound(cursor, **raw, high);
+    if (!header) return fail(header.error());
+    if (!*header || (*header)->place.commit_time >= time) {
+      high = (*raw)->first;
+    } else {
+      low = (*header)->next().value;
+    }
+  }
+  return Sequence{std::max(low, high)};
 }
 
 }  // namespace forebay

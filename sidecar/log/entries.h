@@ -11,6 +11,7 @@
 #include "common/base/result.h"
 #include "common/event/batch.h"
 #include "common/store/lmdb_value.h"
+#include "sidecar/log/records.h"
 
 namespace forebay {
 
@@ -46,6 +47,9 @@ struct RawBatch {
   std::string_view bytes;
 };
 
+/// kCorruption where a page is damaged, else kIo.
+[[nodiscard]] tl::unexpected<Error> fail_read(int code);
+
 /// The batch with the greatest key ≤ `sequence`, else the first one after it; nullopt if there is
 /// none.
 [[nodiscard]] Result<std::optional<RawBatch>> seek(Cursor& cursor, std::uint64_t sequence);
@@ -53,5 +57,10 @@ struct RawBatch {
 /// The header of the first sound batch at or after the cursor's place `raw`, before `end`.
 [[nodiscard]] Result<std::optional<BatchHeader>> next_sound(Cursor& cursor, RawBatch raw,
                                                             std::uint64_t end);
+
+/// Bisects by sequence: commit times are monotone in a stream. A damaged batch counts as committed
+/// with the next sound one, so that whoever starts there is told of the damage.
+[[nodiscard]] Result<Sequence> find_time_in(MDB_txn* txn, unsigned batches,
+                                            const StreamRecord& stream, WallTime time);
 
 }  // namespace forebay

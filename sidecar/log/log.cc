@@ -28,28 +28,6 @@ Result<StreamRecord> read_stream(MDB_txn* txn, unsigned records, const std::stri
   return record;
 }
 
-/// Bisects by sequence: commit times are monotone in a stream. A damaged batch counts as committed
-/// with the next sound one, so that whoever starts there is told of the damage.
-Result<Sequence> find_time_in(MDB_txn* txn, unsigned batches, const StreamRecord& stream,
-                              WallTime time) {
-  Cursor cursor(txn, batches);
-  std::uint64_t low = stream.oldest.value;  // all before `low` are earlier than `time`
-  std::uint64_t high = stream.next.value;   // the batch at `high` is not
-  while (low < high) {
-    const auto raw = seek(cursor, low + (high - low) / 2);
-    if (!raw) return fail(raw.error());
-    if (!*raw) break;
-    const auto header = next_sound(cursor, **raw, high);
-    if (!header) return fail(header.error());
-    if (!*header || (*header)->place.commit_time >= time) {
-      high = (*raw)->first;
-    } else {
-      low = (*header)->next().value;
-    }
-  }
-  return Sequence{std::max(low, high)};
-}
-
 /// LMDB trusts what it reads. Of its two first pages it takes the one that names the later commit:
 /// if that one is damaged, the log goes back by a commit without a word. A record that a damaged
 /// page no longer leads to is as if it had never been there, and a stream without one begins anew.
@@ -415,11 +393,14 @@ Result<void> Log::Snapshot::scan(StreamIndex stream, Sequence from,
     Stored stored{{(*raw)->first}, record->next, (*raw)->bytes, std::nullopt, {}};
     MDB_val key, value;
     const int code = cursor.get(key, value, MDB_NEXT);
-    if (code != 0 && code != MDB_NOTFOUND) return fail_lmdb("cannot read the log", code);
     *raw =
         code == 0 ? std::optional(RawBatch{from_integer_key(key), to_view(value)}) : std::nullopt;
-    if (*raw) stored.next.value = (*raw)->first;
     auto batch = BatchView::parse(stored.bytes);
+    if (*raw) {
+      stored.next.value = (*raw)->first;
+    } else if (code != MDB_NOTFOUND && batch) {
+      stored.next = batch->header().next();
+    }
     if (!batch) {
       stored.damage = batch.error().message;
     } else if (batch->header().first() != stored.first || batch->header().next() != stored.next ||
@@ -429,8 +410,35 @@ Result<void> Log::Snapshot::scan(StreamIndex stream, Sequence from,
       stored.batch = *batch;
     }
     if (!visit(stored)) break;
+    if (code != 0 && code != MDB_NOTFOUND) return fail_read(code);
   }
   return {};
+}
+
+Sequence Log::first_readable(StreamIndex stream, Sequence after, Sequence end) const {
+  // A snapshot that met a damaged page reads no more.
+  const auto readable = [&](std::uint64_t at) {
+    const Snapshot snapshot = this->snapshot();
+    Cursor cursor(snapshot.txn_, batches_[stream.value]);
+    MDB_val key = integer_key(at), value;
+    return cursor.get(key, value, MDB_SET_RANGE) == 0
+               ? std::optional(std::max(at, from_integer_key(key)))
+               : std::nullopt;
+  };
+  std::uint64_t low = after.value, high = low;
+  std::optional<std::uint64_t> found;
+  for (std::uint64_t step = 1; !found && high < end.value; step *= 2) {
+    low = high;
+    high = step < end.value - high ? high + step : end.value;
+    found = readable(high);
+  }
+  while (found && high - low > 1) {
+    const std::uint64_t middle = low + (high - low) / 2;
+    const auto nearer = readable(middle);
+    if (nearer) found = nearer;
+    (nearer ? high : low) = middle;
+  }
+  return found ? std::min(Sequence{*found}, end) : end;
 }
 
 Result<Sequence> Log::Snapshot::find_time(StreamIndex stream, WallTime time) const {

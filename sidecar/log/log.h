@@ -75,6 +75,9 @@ class Log {
   class Snapshot;
   [[nodiscard]] Transaction begin();
   [[nodiscard]] Snapshot snapshot() const;
+  /// Where damaged pages end that begin at `after`: the sequence of the first batch behind them that
+  /// can be read, or that a batch there holds; `end` if there is none before it.
+  [[nodiscard]] Sequence first_readable(StreamIndex stream, Sequence after, Sequence end) const;
 
  private:
   friend class Transaction;
@@ -162,7 +165,7 @@ class Log::Snapshot {
     std::string damage;
   };
   /// Calls `visit` for each batch held, from the one that holds `from` (or the first after it) on,
-  /// until it returns false. `from` ≥ oldest.
+  /// until it returns false. `from` ≥ oldest. kCorruption where a damaged page ends it.
   [[nodiscard]] Result<void> scan(StreamIndex stream, Sequence from,
                                   const std::function<bool(const Stored&)>& visit) const;
   /// The base sequence of the first batch committed at or after `time`; next if there is none.

@@ -18,6 +18,7 @@ name = "test"
 [sidecars.left]
 host = "a"
 streams = { a = %s, b = {} }
+%s
 [sidecars.right]
 host = "a"
 streams = { c = {} }
@@ -41,11 +42,12 @@ def now():
 class KeyedTest(unittest.TestCase):
     """Two sidecars, three streams; what a test starts ends with it."""
 
-    RETENTION = "{}"
+    RETENTION = "{}"  # of stream a
+    LIMIT = ""  # of the sidecar left
 
     def setUp(self):
         self.dice = random.Random(SEED)
-        self.installation = Installation(TOPOLOGY % self.RETENTION)
+        self.installation = Installation(TOPOLOGY % (self.RETENTION, self.LIMIT))
         self.addCleanup(self._end)
         self.sidecars = {name: self.installation.start_sidecar(name) for name in ("left", "right")}
         self.clients, self.publishers = {}, {}
@@ -118,14 +120,17 @@ class KeyedTest(unittest.TestCase):
     def fold(self, stream, from_=1, to=None):
         return fold(stream, self.batches(stream), from_, to)
 
+    def report(self, stream):
+        """All that its sidecar says of itself."""
+        return json.loads(self.client(stream).request("status", "status", 20)["report"])
+
     def status(self, stream):
-        report = json.loads(self.client(stream).request("status", "status", 20)["report"])
-        return next(each for each in report["streams"] if each["stream"] == stream)
+        return next(each for each in self.report(stream)["streams"] if each["stream"] == stream)
 
     def reported(self, stream, consumer="keyed"):
         """What the sidecar knows of a consumer."""
-        report = json.loads(self.client(stream).request("status", "status", 20)["report"])
-        return next((each for each in report["consumers"] if (each["stream"], each["consumer"]) == (stream, consumer)), None)
+        consumers = self.report(stream)["consumers"]
+        return next((each for each in consumers if (each["stream"], each["consumer"]) == (stream, consumer)), None)
 
     def restart_sidecar(self, name, meanwhile=lambda folder: None):
         """Stops it in order, lets `meanwhile` do something to its folder, and starts it anew."""

@@ -37,6 +37,7 @@ void SimConsumer::step(Sequence oldest) {
   while (const auto frames = connection_.replies.receive(now)) {
     const auto reply = decode_reply(frames->control);
     expect(reply.has_value(), "a reply cannot be read");
+    if (std::holds_alternative<Forgotten>(reply->body)) subscription_->on_forgotten();
     subscription_->on_reply(*reply, Message(std::string_view(frames->batches)), now);
   }
   if (!dirty_) {

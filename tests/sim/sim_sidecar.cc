@@ -70,8 +70,8 @@ struct SimSidecar::Run {
   void on_request(const Peer& peer, const Subscribe& request) {
     consumers.on_subscribe(peer, request);
   }
-  void on_request(const Peer&, const CursorReport& report) {
-    FOREBAY_INVARIANT(consumers.on_cursor(report));
+  void on_request(const Peer& peer, const CursorReport& report) {
+    FOREBAY_INVARIANT(consumers.on_cursor(peer, report));
   }
   void on_request(const Peer& peer, const Forget& request) { consumers.on_forget(peer, request); }
   void on_request(const Peer& peer, const Fetch& request) { fetches.send({peer, request}, now()); }

@@ -383,10 +383,13 @@ class Feed(CliTest):
         self.assertEqual(feed.stop(), 0)
 
     def test_a_followed_file_that_is_truncated_or_replaced_ends_it(self):
-        for change in (lambda path: path.write_text(""), lambda path: (path.rename(f"{path}.1"), path.write_text(line(9)))):
-            path = self.file("follow.ndjson", line(0) + line(1))
+        for last, change in (
+            (1, lambda path: path.write_text("")),
+            (3, lambda path: (path.rename(f"{path}.1"), path.write_text(line(9)))),
+        ):
+            path = self.file("follow.ndjson", line(last - 1) + line(last))
             feed = self.start_feed("follower")
-            wait_until(lambda: self.numbers()[-1:] == [1], "what is there")
+            wait_until(lambda last=last: self.numbers()[-1:] == [last], "what is there")
             change(path)
             self.assertEqual(feed.wait(), 2)
             self.assertIn("while it was followed", feed.errors())

@@ -61,5 +61,38 @@ class RetentionWaits(KeyedTest):
         self.assertIn("no consumer 'keyed' of stream 'a' is registered here", errors)
 
 
+class ALogThatAConsumerKeepsFull(KeyedTest):
+    """It is full by trimming that waits for a consumer, which then comes back."""
+
+    RETENTION = '{ retention = { age = "1s" } }'
+    LIMIT = 'disk_max = "16MiB"'
+
+    def test_goes_on_when_it_comes_back(self):
+        consumer = self.consumer()
+        head = self.publish("a", 20)
+        consumer.wait_applied("a", head)
+        consumer.process.kill()
+        publisher = self.publishers["a"]
+
+        def filled():
+            if publisher.waiting() < 4:
+                publisher.publish([self.event(note="x" * 200_000)])
+            publisher.work(0.01)
+            return self.report("a")["full"]
+
+        wait_until(filled, "it is full", 60)
+        self.restart_sidecar("left")  # it has to be registered there again
+        wait_until(filled, "it still is", 60)
+        consumer.start()
+
+        def drained():
+            publisher.work(0.05)
+            return publisher.waiting() == 0
+
+        wait_until(drained, "all is on disk", 60)
+        dump = consumer.wait_applied("a", self.status("a")["head"])
+        self.assertEqual(dump["streams"]["a"]["lost"], 0)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -23,6 +23,15 @@ struct CommitFixture {
   Trimmer trimmer{*log, clock, holds, {}};
   Committer committer{*log, clock, holds, trimmer};
 
+  /// More than the log may take.
+  static std::vector<Work> too_much() {
+    std::vector<Work> work;
+    for (std::uint64_t i = 0; i < 12; ++i) {  // 12 MiB
+      const std::string bytes(1 << 20, 'x');
+      work.push_back(BatchWork{{0}, {}, Message(std::string_view(bytes))});
+    }
+    return work;
+  }
   template <class... Items>
   CommitOutcome commit(Items... items) {
     std::vector<Work> work;
@@ -232,11 +241,7 @@ TEST_CASE("EarliestOfATrimmedStreamIsWhatItHolds") {
 TEST_CASE("AFullLogDiscardsTheWholeQueueAndSaysSoToThoseWhoWait") {
   CommitFixture f;
   f.commit(f.registration(1));
-  std::vector<Work> work;
-  for (std::uint64_t i = 0; i < 12; ++i) {  // 12 MiB
-    const std::string bytes(1 << 20, 'x');
-    work.push_back(BatchWork{{0}, {}, Message(std::string_view(bytes))});
-  }
+  auto work = f.too_much();
   work.push_back(f.registration(2, 1, kOurs, "new"));
   work.push_back(SubscribeWork{{"peer", 3}, {0}, {"a", "c", "earliest", 0, {}, {}}, {}});
   const auto outcome = f.committer.commit(std::move(work));
@@ -249,6 +254,33 @@ TEST_CASE("AFullLogDiscardsTheWholeQueueAndSaysSoToThoseWhoWait") {
   CHECK(std::get<ErrorReply>(outcome->answers[1].reply).code == ErrorCode::kFull);
   CHECK(f.log->snapshot().producers()->size() == 1);
   CHECK(f.commit(f.batch(1, 0, 1)).positions.size() == 1);  // there is room for less
+}
+
+TEST_CASE("AConsumerThatComesBackIsServedAlsoWhereThereIsNoRoomForAnythingElse") {
+  CommitFixture f;
+  const Subscribe back{"a", "c", "cursor", 0, f.log->stream({0}).incarnation, Sequence{0}};
+  ConsumerRecord known;
+  known.incarnation = back.incarnation;
+  auto work = f.too_much();
+  work.push_back(SubscribeWork{{"peer", 3}, {0}, back, known});
+  const auto outcome = f.committer.commit(std::move(work));
+  REQUIRE(outcome.has_value());
+  CHECK(outcome->full);
+  CHECK(std::get<Subscribed>(outcome->answers.at(0).reply).start == Sequence{0});
+  CHECK(outcome->subscribed.size() == 1);
+}
+
+TEST_CASE("AFullLogIsTrimmedThoughPublishersAskAgainAndAgain") {
+  CommitFixture f;
+  Trimmer trimmer{*f.log, f.clock, f.holds, {{std::chrono::minutes(1), {}, false}, {}}};
+  Committer committer{*f.log, f.clock, f.holds, trimmer};
+  f.commit(f.registration(1), f.batch(1, 0, 3));
+  f.clock.advance(std::chrono::minutes(2));
+  const auto outcome = committer.commit(f.too_much());
+  REQUIRE(outcome.has_value());
+  CHECK(outcome->full);
+  CHECK(outcome->trimmed.size() == 1);
+  CHECK(f.log->stream({0}).oldest == Sequence{4});
 }
 
 TEST_CASE("CommitTimesOfATransactionAreTheClampedClock") {
@@ -275,11 +307,7 @@ TEST_CASE("AProducerThatIsForgottenHasNoRecordAndOneOfItsIdBeginsAnew") {
 TEST_CASE("WhatForgetsIsDoneWhenThereIsNoRoomForMore") {
   CommitFixture f;
   f.commit(f.registration(1));
-  std::vector<Work> work;
-  for (std::uint64_t i = 0; i < 12; ++i) {  // 12 MiB
-    const std::string bytes(1 << 20, 'x');
-    work.push_back(BatchWork{{0}, {}, Message(std::string_view(bytes))});
-  }
+  auto work = f.too_much();
   work.push_back(ForgetProducerWork{{"peer", 2}, {0}, {1}});
   const auto outcome = f.committer.commit(std::move(work));
   REQUIRE(outcome.has_value());

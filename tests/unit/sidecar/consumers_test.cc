@@ -31,16 +31,29 @@ TEST_CASE("WhoWasRegisteredBeforeTheStartHoldsRetentionWhereItWas") {
 
 TEST_CASE("AReportMovesTheHoldAtOnce") {
   ConsumersFixture f;
-  CHECK(f.consumers.on_cursor({"a", "known", {}, Sequence{7}, 0, 0, "LIVE"}));
+  CHECK(f.consumers.on_cursor({"route", 1}, {"a", "known", {}, Sequence{7}, 0, 0, "LIVE"}));
   CHECK(f.holds.last({0})->cursor == Sequence{7});
   CHECK(f.consumers.take_work().size() == 1);
+}
+
+TEST_CASE("WhoReportsWithoutBeingRegisteredIsTold") {
+  ConsumersFixture f;
+  CHECK(f.consumers.on_cursor({"route", 1}, {"a", "unknown", {}, Sequence{7}, 0, 0, "LIVE"}));
+  const auto outgoing = f.consumers.take_outgoing();
+  REQUIRE(outgoing.size() == 1);
+  CHECK(outgoing[0].peer.route == "route");
+  CHECK(std::get<Forgotten>(outgoing[0].reply).consumer == "unknown");
+  f.consumers.on_subscribe({"route", 2}, {"a", "unknown", "cursor", {}, {}, Sequence{7}});
+  CHECK(f.consumers.on_cursor({"route", 3}, {"a", "unknown", {}, Sequence{7}, 0, 0, "LIVE"}));
+  CHECK(f.consumers.take_outgoing().empty());  // its registration is under way
+  CHECK_FALSE(f.holds.last({0})->consumer == "unknown");
 }
 
 TEST_CASE("AReportWhoseStateIsNoWordIsRefused") {
   ConsumersFixture f;
   for (const std::string state : {"\x1b[2J", "LIVE\n", "live", "ABCDEFGHIJKLMNOPQ"}) {
     CAPTURE(state);
-    CHECK_FALSE(f.consumers.on_cursor({"a", "known", {}, Sequence{7}, 0, 0, state}));
+    CHECK_FALSE(f.consumers.on_cursor({"route", 1}, {"a", "known", {}, Sequence{7}, 0, 0, state}));
   }
   CHECK(f.consumers.take_work().empty());
   CHECK(f.holds.last({0})->cursor == Sequence{5});
@@ -56,7 +69,7 @@ TEST_CASE("AConsumerThatIsGoneIsForgotten") {
   CommitOutcome outcome;
   outcome.forgotten.push_back(forget->key);
   // What it still says meanwhile holds nothing.
-  CHECK(f.consumers.on_cursor({"a", "known", {}, Sequence{7}, 0, 0, "LIVE"}));
+  CHECK(f.consumers.on_cursor({"route", 1}, {"a", "known", {}, Sequence{7}, 0, 0, "LIVE"}));
   CHECK(f.consumers.take_work().empty());
   f.consumers.on_outcome(outcome);
   CHECK(f.consumers.all().size() == 1);
@@ -69,13 +82,13 @@ TEST_CASE("OneThatIsNotForgottenAfterAllGoesOn") {
   CommitOutcome outcome;
   outcome.full = true;
   f.consumers.on_outcome(outcome);
-  CHECK(f.consumers.on_cursor({"a", "known", {}, Sequence{7}, 0, 0, "LIVE"}));
+  CHECK(f.consumers.on_cursor({"route", 1}, {"a", "known", {}, Sequence{7}, 0, 0, "LIVE"}));
   CHECK(f.holds.last({0})->cursor == Sequence{7});
 }
 
 TEST_CASE("AReportOfAStreamThatIsNoLongerHereHoldsNothing") {
   ConsumersFixture f;
-  CHECK(f.consumers.on_cursor({"gone", "c", {}, Sequence{7}, 0, 0, "LIVE"}));
+  CHECK(f.consumers.on_cursor({"route", 1}, {"gone", "c", {}, Sequence{7}, 0, 0, "LIVE"}));
   CHECK(f.holds.last({0})->consumer == "known");
 }
 
@@ -83,7 +96,7 @@ TEST_CASE("AConsumerThatIsThereOrUnknownIsNotForgotten") {
   ConsumersFixture f;
   f.consumers.on_forget({"route", 1}, {"a", "nobody"});
   CHECK(f.refusal() == ErrorCode::kNotFound);
-  CHECK(f.consumers.on_cursor({"a", "known", {}, Sequence{7}, 0, 0, "LIVE"}));
+  CHECK(f.consumers.on_cursor({"route", 1}, {"a", "known", {}, Sequence{7}, 0, 0, "LIVE"}));
   static_cast<void>(f.consumers.take_work());
   f.consumers.on_forget({"route", 1}, {"a", "known"});
   CHECK(f.refusal() == ErrorCode::kUnavailable);
@@ -91,6 +104,13 @@ TEST_CASE("AConsumerThatIsThereOrUnknownIsNotForgotten") {
   f.consumers.on_forget({"route", 1}, {"a", "known"});
   CHECK_FALSE(f.refusal());
   CHECK(f.consumers.take_work().size() == 1);
+}
+
+TEST_CASE("AConsumerThatIsRegisteringIsNotForgotten") {
+  ConsumersFixture f;  // just started: nobody has been heard of
+  f.consumers.on_subscribe({"route", 1}, {"a", "known", "cursor", {}, {}, Sequence{5}});
+  f.consumers.on_forget({"route", 2}, {"a", "known"});
+  CHECK(f.refusal() == ErrorCode::kUnavailable);
 }
 
 TEST_CASE("AConsumersNextRegistrationWaitsForTheOneThatIsUnderWay") {

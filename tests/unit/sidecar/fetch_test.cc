@@ -3,7 +3,10 @@
 #include <lmdb.h>
 
 #include <catch2/catch.hpp>
+#include <fstream>
+#include <iterator>
 
+#include "common/base/bytes.h"
 #include "common/base/limits.h"
 #include "tests/support/made_batches.h"
 #include "tests/support/temp_dir.h"
@@ -109,6 +112,44 @@ TEST_CASE("WhatIsMissingBeforeTheFirstBatchFoundIsCorruptAndNotPassedOver") {
   CHECK(corrupt->first == Sequence{4});
   CHECK(corrupt->count == 3);
   CHECK(std::get<Batches>(f.serve(FetchFixture::from(7)).reply).next == Sequence{11});
+}
+
+/// Where the page is named that a large value of this key begins on, a page that there is not.
+void lose_value(const std::string& file, std::uint64_t base) {
+  std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
+  std::string bytes((std::istreambuf_iterator<char>(stream)), {});
+  std::string node{"\x01\0\x08\0", 4};  // flags F_BIGDATA, size of the key
+  append_le(node, base);
+  std::size_t lost = 0;
+  for (std::size_t at = bytes.find(node); at != std::string::npos; at = bytes.find(node, at + 1)) {
+    stream.seekp(static_cast<std::streamoff>(at + node.size() + 5));
+    stream.put('\x01');
+    ++lost;
+  }
+  REQUIRE(lost > 0);
+}
+
+TEST_CASE("APageThatIsNotThereIsCorruptAndWhatComesBeforeAndAfterIsServed") {
+  FetchFixture f;
+  auto transaction = f.log->begin();
+  for (int i = 0; i < 4; ++i) {  // 11, 12, 13, 14: each on pages of its own
+    std::string batch =
+        test::make_batch({f.incarnation, {1}, {1}, {0}, {1}}, 1, std::string(4000, 'x'));
+    REQUIRE(transaction.append({0}, batch, batch.data(), WallTime{}).has_value());
+  }
+  REQUIRE(transaction.commit().has_value());
+  f.log.reset();
+  lose_value(f.dir / "log/data.mdb", 12);
+  f.log = std::move(*Log::open({f.dir / "log", {"a"}, std::uint64_t{12} << 20}));
+  const auto before = f.serve(FetchFixture::from(9));
+  CHECK(std::get<Batches>(before.reply).next == Sequence{12});
+  CHECK(std::get<Batches>(before.reply).more);
+  const auto at = f.serve(FetchFixture::from(12));
+  const auto* corrupt = std::get_if<Corrupt>(&at.reply);
+  REQUIRE(corrupt != nullptr);
+  CHECK(corrupt->first == Sequence{12});
+  CHECK(corrupt->count == 1);
+  CHECK(std::get<Batches>(f.serve(FetchFixture::from(13)).reply).next == Sequence{15});
 }
 
 TEST_CASE("AFetchFromBeforeTheOldestIsTrimmed") {

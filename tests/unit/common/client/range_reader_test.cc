@@ -96,6 +96,20 @@ TEST_CASE("ARangeIsReadExactlyAlsoInTheMiddleOfBatches") {
   CHECK(read(serves(log), 5, 5).empty());
 }
 
+TEST_CASE("LittleIsAskedForFirstAndMoreAsLongAsItComesAtOnce") {
+  SampleLog log;
+  for (int i = 0; i < 6; ++i) log.events(1);
+  std::vector<std::uint64_t> asked;
+  const auto one_batch = [&](const RequestMessage& request) {
+    const auto& fetch = std::get<Fetch>(request.body);
+    asked.push_back(fetch.bytes);
+    return Answers{{request.envelope.id, log.reply(), log.batches.at(fetch.from.value - 1)}};
+  };
+  CHECK(read(one_batch, 1, 7).size() == 6);
+  CHECK(asked ==
+        std::vector<std::uint64_t>{256 << 10, 512 << 10, 1 << 20, 2 << 20, 3 << 20, 3 << 20});
+}
+
 TEST_CASE("AGapRecordIsAPieceOfItsOwn") {
   SampleLog log;
   log.events(2);

@@ -66,6 +66,19 @@ TEST_CASE("ARegistrationThatWasRefusedIsRepeatedSoon") {
   CHECK(f.requests().size() == 1);
 }
 
+TEST_CASE("WhoIsForgottenRegistersAgainAtItsCursor") {
+  Fixture f;
+  f.go_live(2);
+  CHECK(f.requests().empty());
+  f.subscription.on_forgotten();
+  const auto requests = f.requests();
+  REQUIRE(requests.size() == 1);
+  CHECK(std::get<Subscribe>(requests[0]).cursor == Sequence{4});
+  f.reply(Subscribed{"a", kIncarnation, {4}, {4}, {1}});
+  CHECK(f.requests().empty());
+  CHECK(f.state() == State::kLive);
+}
+
 TEST_CASE("OfARegistrationThatWasRepeatedAnyMayBeAnswered") {
   Fixture f;
   f.beacon(0);
