@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "common/base/limits.h"
 #include "common/event/batch.h"
 #include "common/event/event_codec.h"
 
@@ -14,6 +15,16 @@ Id id_of(char mark) {
   Id id;
   id.bytes.fill(mark);
   return id;
+}
+
+/// An event of nearly limits::kEventBytesMax: with a batch's header it is still no longer.
+inline Event large_event() {
+  constexpr std::size_t kDataBytes = 0x0f'f0'00;
+  static_assert(kDataBytes + 4096 == limits::kEventBytesMax);
+  Event event;
+  event.type = "thing.happened";
+  event.data = std::string("\xc6\x00\x0f\xf0\x00", 5) + std::string(kDataBytes, 'x');  // bin
+  return event;
 }
 
 /// `count` events about `subject`.

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Whatever comes in on its sockets, a sidecar refuses it, stays within its memory and goes on serving its peers."""
 
+import collections
 import dataclasses
 import os
 import random
@@ -13,7 +14,7 @@ import zmq
 
 from client import Client, Publisher
 from forebay_test import seed_of_this_run, wait_until
-from formats import Batch, Chain, decode_batches, event, pack, payload_of
+from formats import Batch, Chain, decode_batches, event, pack, payload_of, unpack
 from with_sidecar import WithSidecar
 
 MEMORY_BYTES_MAX = 96 << 20
@@ -155,10 +156,28 @@ class HostilePeers(WithSidecar):
         self.expect_refused(4000, before)
 
     def test_answers_that_nobody_reads(self):
-        control, before = self.new_socket(zmq.DEALER, "control", 1), self.all_refused()
+        control = self.new_socket(zmq.DEALER, "control", 1)
+        before, unsendable = self.all_refused(), self.refused("unsendable")
         for _ in range(20_000):  # more than may wait for one peer
             control.send(self.noise(100))
-        wait_until(lambda: self.all_refused() >= before + 20_000, "20,000 refusals", 30)
+        # A request that is refused counts again where its answer finds no room.
+        dropped = lambda: self.refused("unsendable") - unsendable  # noqa: E731
+        wait_until(lambda: self.all_refused() - dropped() >= before + 20_000, "20,000 refusals", 30)
+        self.assertGreater(dropped(), 0)
+
+    def test_reports_that_nobody_reads(self):
+        """A report has a place among its peer's long replies, of which there are few."""
+        control, before = self.new_socket(zmq.DEALER, "control", 1), self.all_refused()
+        for _ in range(400):
+            control.send(pack({"v": 1, "op": "status", "id": 1}))
+        control.send(b"")  # requests of one peer are taken in order
+        self.expect_refused(1, before)
+        answers = collections.Counter()
+        while "error" not in answers:
+            self.assertTrue(control.poll(10_000), answers)
+            answer = unpack(control.recv())
+            answers[answer["op"]] += 1
+        self.assertEqual(answer["code"], "unavailable")
 
     def test_mutated_batches(self):
         ingest, before = self.new_socket(zmq.PUSH, "ingest"), self.all_refused()

@@ -79,29 +79,62 @@ class QueryEdd(unittest.TestCase):
         self.tokens["inventory"] = self.publish("inventory", json.dumps(event) + "\n")
 
     def test_more_queries_than_may_wait_are_told_so_and_the_others_are_answered(self):
-        limit = 8 << 20
-        inventory = self.tokens["inventory"]
-        incarnation, head = inventory.split(":")
-        lines = [{"sku": f"{n:0128}", "quantity": 1} for n in range(100)]
+        for lines, cost_min in ((100, 0), (1, 1024)):  # a small one counts for more than it has
+            with self.subTest(lines=lines), zmq.Context() as context, contextlib.ExitStack() as closing:
+                self.ask_more_than_may_wait(context, closing, lines, cost_min)
+
+    def ask_more_than_may_wait(self, context, closing, lines, cost_min):
+        incarnation, head = self.tokens["inventory"].split(":")
+        lines = [{"sku": f"{n:0128}", "quantity": 1} for n in range(lines)]
         query = {"lines": lines, "to_zone": "EU-W", "at": "2026-03-02T10:00:00+01:00", "timeout_ms": 60_000,
                  "at_least": {"inventory": f"{incarnation}:{int(head) + 1}"}}  # fmt: skip
-        size = len(msgpack.packb({**query, "id": f"{0:06}"}))
-        many = 2 * limit // size
-        with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
-            socket.linger, socket.sndhwm, socket.rcvhwm = 0, 0, 0
+        waiting = (8 << 20) // max(cost_min, len(msgpack.packb({**query, "id": f"{0:06}"})))
+        many, refused, poller = 200, 400, zmq.Poller()
+        for first in range(0, waiting + refused, many):  # each socket's answers find room
+            socket = closing.enter_context(context.socket(zmq.DEALER))
+            socket.linger = 0
             socket.connect(self.installation.endpoint("sourcing-1", "query"))
-            for n in range(many):
+            poller.register(socket, zmq.POLLIN)
+            for n in range(first, min(first + many, waiting + refused)):
                 socket.send(msgpack.packb({**query, "id": f"{n:06}"}))
 
-            def answers(count):
-                for _ in range(count):
-                    self.assertTrue(socket.poll(30_000), "no answer")
-                    yield msgpack.unpackb(socket.recv())
+        def errors(count):
+            while count > 0:
+                readable = poller.poll(30_000)
+                self.assertTrue(readable, f"{count} answers are not there")
+                for socket, _ in readable[:count]:
+                    count -= 1
+                    yield msgpack.unpackb(socket.recv())["error"]
 
-            refused = list(answers(many - limit // size))
-            self.assertEqual({(each["error"]["code"], each["error"]["field"]) for each in refused}, {("unavailable", "at_least")})
-            self.stock("BER", 3)
-            self.assertEqual({each["error"]["code"] for each in answers(limit // size)}, {"unknown_sku"})
+        self.assertEqual({(error["code"], error["field"]) for error in errors(refused)}, {("unavailable", "at_least")})
+        self.stock("BER", 3)
+        self.assertEqual({error["code"] for error in errors(waiting)}, {"unknown_sku"})
+
+    def test_a_frame_longer_than_a_question_ends_its_connection_and_others_are_served(self):
+        longest = b"\xc1" * (64 << 10)
+        with zmq.Context() as context, contextlib.ExitStack() as closing:
+
+            def connected():
+                socket = closing.enter_context(context.socket(zmq.DEALER))
+                socket.linger = 0
+                ended = socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+                socket.connect(self.installation.endpoint("sourcing-1", "query"))
+                return socket, ended
+
+            def ask(socket, ended, question):
+                """The code of the answer's error, or none if the connection ended instead."""
+                poller = zmq.Poller()
+                poller.register(socket, zmq.POLLIN)
+                poller.register(ended, zmq.POLLIN)
+                socket.send(question)
+                came = dict(poller.poll(30_000))
+                self.assertTrue(came, "neither an answer nor an end")
+                return msgpack.unpackb(socket.recv())["error"]["code"] if socket in came else None
+
+            first = connected()
+            self.assertEqual(ask(*first, longest), "bad_query")
+            self.assertIsNone(ask(*first, longest + b"\xc1"))
+            self.assertEqual(ask(*connected(), longest), "bad_query")
 
     def test_a_publisher_reads_its_own_writes(self):
         self.assertTrue(self.query(*ORDER, *self.knowing_all())["edd"])

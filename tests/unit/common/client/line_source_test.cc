@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "common/base/bytes.h"
+#include "tests/support/memory.h"
 #include "tests/support/temp_dir.h"
 
 namespace forebay {
@@ -174,6 +175,19 @@ TEST_CASE("ALineWithoutEndIsReadInBoundedSteps") {
   }
   CHECK(std::get<LineSource::Line>(*source->next()).too_long);
   CHECK(std::get<LineSource::Line>(*source->next()).text == "after");
+}
+
+TEST_CASE("ALineLongerThanTheMemoryAllowsIsNotKept") {
+  const test::TempDir dir;
+  constexpr std::size_t kSize = 256 << 20;
+  append(dir / "lines", "");
+  std::filesystem::resize_file(dir / "lines", kSize);  // zeros, that take no room
+  const auto source = open_source(dir / "lines", false);
+  const std::size_t before = test::peak_memory_bytes();
+  CHECK(source->fingerprint().value() == checksum(std::string(limits::kLineBytesMax, '\0')));
+  CHECK(std::holds_alternative<LineSource::End>(read_on(*source)));
+  CHECK(source->unfinished() == kSize);
+  CHECK(test::peak_memory_bytes() - before < (128 << 20));  // the sanitizers add their own
 }
 
 TEST_CASE("AFollowedFileThatIsTruncatedReplacedOrRemovedIsAnError") {

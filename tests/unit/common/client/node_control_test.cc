@@ -6,6 +6,7 @@
 
 #include "common/base/limits.h"
 #include "common/event/json_value.h"
+#include "tests/support/eventually.h"
 #include "tests/support/temp_dir.h"
 
 namespace forebay {
@@ -89,6 +90,43 @@ TEST_CASE_METHOD(NodeControlTest, "OperatorsAreAnsweredOverItsSocket") {
   CHECK(ask_over_it(*msgpack_from_json(
             {{"op", "reset"}, {"stream", "a"}, {"mode", "adopt"}}))["error"]["code"] ==
         "bad_input");
+}
+
+TEST_CASE_METHOD(NodeControlTest, "AFrameLongerThanAReplayEndsItsConnectionAndOthersAreServed") {
+  Context context;
+  Socket dealer(context, SocketKind::kDealer, 16);
+  ConnectionEvents events = ConnectionEvents::of(context, dealer).value();
+  REQUIRE(dealer.connect("ipc://" + (dir_ / "control")));
+  /// The answer; none if the connection ended first.
+  const auto ask_over_it = [&](Socket& socket, const std::string& request) {
+    REQUIRE(socket.send(Message(std::string_view(request))) == SendResult::kSent);
+    std::optional<Message> answer;
+    bool ended = false;
+    REQUIRE(test::eventually([&] {
+      while (const auto event = events.next())
+        ended |= event->kind == ConnectionEvent::Kind::kEnded;
+      answer = socket.receive_single();
+      return ended || answer;
+    }));
+    return answer ? *json_from_msgpack(answer->view()) : Json();
+  };
+  const std::string longest(limits::kReplayRequestBytesMax, '\x90');
+  CHECK(ask_over_it(dealer, longest)["error"]["code"] == "bad_input");
+  CHECK(ask_over_it(dealer, longest + '\x90').is_null());
+  Socket other(context, SocketKind::kDealer, 16);
+  REQUIRE(other.connect("ipc://" + (dir_ / "control")));
+  CHECK(ask_over_it(other, *msgpack_from_json({{"op", "status"}}))["consumer"] == "node");
+}
+
+TEST_CASE_METHOD(NodeControlTest, "OfFailedEventsOneAnswerHoldsOnlySoMany") {
+  const auto view = consumer_->view().value();
+  WriteTransaction write = view->store().write();
+  for (std::uint64_t i = 1; i <= limits::kFailedListMax + 1; ++i)
+    REQUIRE(view->put_failed(write, "a", Sequence{i}, WallTime{}, "refused", "\x80"));
+  REQUIRE(write.commit());
+  const Json failed = ask({{"op", "failed"}, {"stream", "a"}, {"limit", 5000}})["failed"];
+  REQUIRE(failed.size() == limits::kFailedListMax);
+  CHECK(failed.back()["sequence"] == limits::kFailedListMax);
 }
 
 TEST_CASE_METHOD(NodeControlTest, "ANodeThatKeepsAViewTakesNoReplay") {

@@ -111,6 +111,15 @@ TEST_CASE("AFullWindowBlocksUntilAcknowledgementsMakeRoom") {
   CHECK(*f.publish({}, 4000) == Admission::kTaken);
 }
 
+TEST_CASE("AWindowUnlessToldOtherwiseBlocksAtItsDefault") {
+  PublishWindow::Options options;
+  options.stream = "a";
+  auto window = *PublishWindow::make(std::move(options), id_of<InstanceId>('1'));
+  for (std::size_t i = 0; i < limits::kWindowBytesMax / limits::kEventBytesMax; ++i)
+    REQUIRE(*window.publish(test::large_event(), {}, {}) == Admission::kTaken);
+  CHECK(*window.publish(test::large_event(), {}, {}) == Admission::kWouldBlock);
+}
+
 TEST_CASE("OneEventLargerThanTheWindowStillGoesAlone") {
   Fixture f(100);
   CHECK(*f.publish({}, 4000) == Admission::kTaken);

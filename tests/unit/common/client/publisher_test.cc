@@ -174,6 +174,17 @@ TEST_CASE("BatchesThatFindNoRoomWaitTheirTurnAndAllArrive") {
   CHECK(sidecar.events() == 3 * kPublishers);
 }
 
+TEST_CASE("WithNobodyThereAPublisherTakesAWindowOfEvents") {
+  const test::TempDir dir;
+  const auto publisher = Publisher::connect({.ingest = "ipc://" + (dir / "ingest.sock"),
+                                             .control = "ipc://" + (dir / "control.sock"),
+                                             .stream = "a"})
+                             .value();
+  for (std::size_t i = 0; i < limits::kWindowBytesMax / limits::kEventBytesMax; ++i)
+    REQUIRE(publisher->publish(test::large_event()).value() == Admission::kTaken);
+  CHECK(publisher->publish(test::large_event()).value() == Admission::kWouldBlock);
+}
+
 TEST_CASE("APublisherThatGaveUpBeforeTheSidecarCameAsksForNothing") {
   const test::TempDir dir;
   const std::string ingest = "ipc://" + (dir / "ingest.sock");

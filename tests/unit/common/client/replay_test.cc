@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <deque>
 
+#include "common/base/limits.h"
 #include "common/event/event_codec.h"
 #include "tests/support/temp_dir.h"
 
@@ -14,7 +15,7 @@ class SeeingHandler final : public Handler {
  public:
   std::vector<std::string> tables() const override { return {}; }
   Result<void> apply(const EventView& event, const EventContext& context, ViewWriter&) override {
-    if (event.type == "refused") return fail(ErrorCode::kBadInput, "not this one");
+    if (event.type == "refused") return fail(ErrorCode::kBadInput, reason);
     seen.push_back(std::string(context.stream) + ' ' + std::to_string(context.sequence.value) +
                    ' ' + std::string(event.type) + ' ' +
                    std::to_string(unix_ns(context.commit_time)) +
@@ -22,12 +23,26 @@ class SeeingHandler final : public Handler {
     return {};
   }
   std::vector<std::string> seen;
+  std::string reason = "not this one";
 };
 
 std::string encoded(const std::string& type) {
   std::string bytes;
   REQUIRE(encode_event(Event{.type = type}, wall_from_unix_ns(7), bytes));
   return bytes;
+}
+
+/// Nine shared attributes, of so many bytes together: encode_attributes makes no more than may be.
+std::string shared_of(std::size_t bytes) {
+  constexpr std::size_t kCount = 9;
+  std::string shared = "\x89";
+  for (std::size_t i = 0; i < kCount; ++i) {
+    const std::size_t size = (bytes - shared.size()) / (kCount - i) - 5;  // name and length
+    shared += {'\xa1', static_cast<char>('a' + i), '\xda', static_cast<char>(size >> 8),
+               static_cast<char>(size)};
+    shared.append(size, 'x');
+  }
+  return shared;
 }
 
 class ReplayTest {
@@ -68,6 +83,31 @@ TEST_CASE_METHOD(ReplayTest, "ARefusedEventIsNamedAndTheRestGoesOn") {
   CHECK(outcome.refused[0].sequence == Sequence{1});
   CHECK(outcome.refused[0].reason == "not this one");
   CHECK(outcome.refused[1].sequence == Sequence{2});
+}
+
+TEST_CASE_METHOD(ReplayTest, "ARefusalsReasonIsCutOff") {
+  handler_.reason = std::string(2 * limits::kFailedReasonBytesMax, 'r');
+  const std::string event = encoded("refused");
+  const ReplayOutcome outcome =
+      replay(encode_replay({"orders", WallTime{}, "\x80", {{Sequence{1}, event}}}));
+  REQUIRE(outcome.refused.size() == 1);
+  CHECK(outcome.refused[0].reason == std::string(limits::kFailedReasonBytesMax, 'r'));
+}
+
+TEST_CASE_METHOD(ReplayTest, "ARequestHoldsNoMoreEventsThanABatch") {
+  ReplayRequest request{"orders", WallTime{}, "\x80", {}};
+  request.events.assign(limits::kBatchEventsMax, {Sequence{1}, "\xc0"});
+  CHECK(decode_replay(encode_replay(request)));
+  request.events.push_back({Sequence{1}, "\xc0"});
+  CHECK_FALSE(decode_replay(encode_replay(request)));
+}
+
+TEST_CASE_METHOD(ReplayTest, "SharedAttributesAreAsManyBytesAsABatchMayHave") {
+  const std::string most = shared_of(limits::kSharedBytesMax);
+  REQUIRE(most.size() == limits::kSharedBytesMax);
+  CHECK(decode_replay(encode_replay({"orders", WallTime{}, most, {}})));
+  const std::string more = shared_of(limits::kSharedBytesMax + 1);
+  CHECK_FALSE(decode_replay(encode_replay({"orders", WallTime{}, more, {}})));
 }
 
 TEST_CASE_METHOD(ReplayTest, "EveryTruncationAndFlippedBitIsRefusedOrRead") {

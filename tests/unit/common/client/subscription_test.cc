@@ -94,6 +94,28 @@ TEST_CASE("OfARegistrationThatWasRepeatedAnyMayBeAnswered") {
   CHECK(f.fetch());  // a poll, and no registration
 }
 
+TEST_CASE("OfRegistrationsThatWereRepeatedOnlyTheLatestAreAwaited") {
+  Fixture f;
+  std::vector<std::uint64_t> ids;
+  while (ids.size() <= limits::kRegistrationsAwaited) {
+    REQUIRE(f.requests().size() == 1);
+    ids.push_back(f.last_id);
+    f.now += limits::kFetchTimeout;
+  }
+  SECTION("the one before them") {
+    f.last_id = ids[0];
+    f.reply(Subscribed{"a", kIncarnation, {0}, {0}, {1}});
+    const auto requests = f.requests();
+    REQUIRE(requests.size() == 1);
+    CHECK(std::holds_alternative<Subscribe>(requests[0]));
+  }
+  SECTION("the oldest of them") {
+    f.last_id = ids[1];
+    f.reply(Subscribed{"a", kIncarnation, {0}, {0}, {1}});
+    CHECK(f.fetch());
+  }
+}
+
 // FETCH, JOIN, LIVE, GAP
 
 TEST_CASE("AFetchThatReachesTheHeadJoinsAndABeaconOrBroadcastConfirms") {
@@ -211,7 +233,7 @@ TEST_CASE("WhatIsBroadcastDuringTheFetchConnectsAfterIt") {
   CHECK(f.state() == State::kLive);
 }
 
-TEST_CASE("OfMuchThatIsBroadcastDuringTheFetchTheNewestIsKept") {
+TEST_CASE("OfMuchThatIsBroadcastDuringTheFetchOnlyTheNewestIsKept") {
   Fixture f;
   f.log = FakeLog(std::string(4000, 'x'));
   std::size_t head = 1, bytes = 0;
@@ -221,9 +243,16 @@ TEST_CASE("OfMuchThatIsBroadcastDuringTheFetchTheNewestIsKept") {
     bytes += f.log.batch(head).size();
     f.broadcast(f.log.batch(head));
   }
-  f.batches(0, head - 9, head - 9);
-  CHECK(f.state() == State::kLive);
-  CHECK(f.subscription.cursor().sequence == Sequence{2 * head});
+  SECTION("it connects to the fetch that reaches it") {
+    f.batches(0, head - 9, head - 9);
+    CHECK(f.state() == State::kLive);
+    CHECK(f.subscription.cursor().sequence == Sequence{2 * head});
+  }
+  SECTION("the oldest is gone, and fetched") {
+    f.batches(0, 1, 1);
+    CHECK(f.state() == State::kGap);
+    CHECK(f.subscription.cursor().sequence == Sequence{2});
+  }
 }
 
 TEST_CASE("AGarbledBroadcastDuringTheFetchIsAHoleOnceItIsOpened") {

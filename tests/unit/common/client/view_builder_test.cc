@@ -45,8 +45,8 @@ class LogAndBuilder {
     head_ = head_ + types.size();
   }
 
-  /// Answers one fetch with everything; commits what came of it.
-  void serve() {
+  /// Answers one fetch with everything; commits what came of it in one group.
+  void serve(std::size_t group_bytes_max = 1 << 20) {
     Subscription* subscription = builder_->subscription("a");
     for (const auto& [envelope, request] : subscription->take_requests(kNow, next_id_)) {
       REQUIRE(std::holds_alternative<Fetch>(request));
@@ -58,7 +58,7 @@ class LogAndBuilder {
           {{envelope.id, boot_}, Batches{"a", incarnation_, head_ + 1, false, head_, Sequence{1}}},
           Message(std::string_view(bytes)), kNow);
     }
-    REQUIRE(builder_->apply(1 << 20));
+    REQUIRE(builder_->apply(group_bytes_max));
     REQUIRE(builder_->commit());
   }
 
@@ -112,6 +112,28 @@ TEST_CASE("ARangeBeginsAndEndsInTheMidstOfBatches") {
   CHECK(log.builder_->streams().at("a").finished());
   CHECK(log.builder_->subscriptions().empty());
   CHECK(log.builder_->subscription("a") == nullptr);  // what is broadcast on does not pile up in it
+}
+
+TEST_CASE("AGroupEndsWithTheBatchThatFillsIt") {
+  LogAndBuilder log(plan_of(Sequence{0}, std::nullopt));
+  log.hear_first_beacon();
+  for (int i = 0; i < 3; ++i) log.append({"it.happened"});
+  const std::size_t bytes = log.batches_[0].size();
+  SECTION("one byte") {
+    log.serve(1);
+    CHECK(log.seen() == std::vector<std::uint64_t>{1});
+  }
+  SECTION("a batch to the byte") {
+    log.serve(bytes);
+    CHECK(log.seen() == std::vector<std::uint64_t>{1});
+  }
+  SECTION("a batch and a byte") {
+    log.serve(bytes + 1);
+    CHECK(log.seen() == std::vector<std::uint64_t>{1, 2});
+  }
+  CHECK(log.record().cursor.sequence == Sequence{log.seen().size()});
+  log.serve();  // nothing is asked for: the rest lies there
+  CHECK(log.seen() == std::vector<std::uint64_t>{1, 2, 3});
 }
 
 TEST_CASE("ARefusedEventLeavesOnlyItsRecord") {

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <thread>
 
+#include "common/base/limits.h"
 #include "tests/support/dead_environment.h"
 #include "tests/support/temp_dir.h"
 
@@ -119,6 +120,41 @@ TEST_CASE("SeveralReadTransactionsOfOneThreadMayBeOpen") {
   const ReadTransaction moved = std::move(two);
   CHECK(one.get(kFirst, "a") == "1");
   CHECK(moved.get(kFirst, "a") == "1");
+}
+
+TEST_CASE("SoManyReadTransactionsMayBeOpenAndOneMoreEndsTheProcess") {
+  const test::TempDir dir;
+  const std::string path = dir / "view";
+  const auto open_readers = [](const Store& store, std::size_t count) {
+    std::vector<ReadTransaction> open;
+    while (open.size() < count) open.push_back(store.read());
+    return open;
+  };
+  {
+    const auto store = open_store(path);
+    put_one(*store, kFirst, "a", "1");
+    for (const ReadTransaction& read : open_readers(*store, limits::kStoreReadersMax))
+      REQUIRE(read.get(kFirst, "a") == "1");
+  }
+  CHECK(test::exit_code_of([&] {
+          static_cast<void>(open_readers(*open_store(path), limits::kStoreReadersMax + 1));
+        }) == -1);
+}
+
+TEST_CASE("SoManyTablesAreKeptApartAndOneMoreEndsTheProcess") {
+  const test::TempDir dir;
+  std::vector<std::string> tables;
+  while (tables.size() < limits::kStoreTablesMax)
+    tables.push_back("t" + std::to_string(tables.size()));
+  {
+    const auto store = open_store(dir / "view", tables);
+    WriteTransaction write = store->write();
+    for (std::size_t i = 0; i < tables.size(); ++i) REQUIRE(write.put(Table{i}, "name", tables[i]));
+    for (std::size_t i = 0; i < tables.size(); ++i)
+      REQUIRE(write.get(Table{i}, "name") == tables[i]);
+  }
+  tables.emplace_back("one more");
+  CHECK(test::exit_code_of([&] { open_store(dir / "more", tables); }) == -1);
 }
 
 TEST_CASE("TheFolderIsPrivateAndDescriptorsCloseOnExec") {

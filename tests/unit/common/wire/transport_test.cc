@@ -99,6 +99,21 @@ TEST_CASE("AFullQueueWouldBlockAndLeavesTheFrames") {
   CHECK(frames[1].view() == "b");
 }
 
+TEST_CASE("NoMoreMessagesWaitThanTheMarksOfBothEndsAllow") {
+  constexpr int kMark = 4;
+  Context context;  // within one process no kernel keeps messages beside
+  Socket pull(context, SocketKind::kPull, kMark);
+  Socket push(context, SocketKind::kPush, kMark);
+  REQUIRE(pull.bind("inproc://here"));
+  REQUIRE(push.connect("inproc://here"));
+  int taken = 0;
+  while (taken < 100 * kMark && push.send(Message("more")) == SendResult::kSent) ++taken;
+  CHECK(taken == 2 * kMark);
+  REQUIRE(readable(pull));
+  while (pull.receive_single()) --taken;
+  CHECK(taken == 0);
+}
+
 TEST_CASE("ARouterSaysThatAPeerIsGone") {
   Context context;
   Socket router(context, SocketKind::kRouter, 100);
