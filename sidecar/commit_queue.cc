@@ -4,6 +4,8 @@
 #include <optional>
 #include <utility>
 
+#include "common/base/limits.h"
+
 namespace forebay {
 namespace {
 
@@ -58,9 +60,11 @@ std::uint64_t CommitQueue::bytes() const {
   return bytes_;
 }
 
-std::size_t CommitQueue::requests() const {
+bool CommitQueue::takes_batches() const { return bytes() < limits::kCommitQueueBytesMax; }
+
+bool CommitQueue::takes_requests() const {
   const std::lock_guard hold(mutex_);
-  return requests_;
+  return requests_ < limits::kCommitQueueRequestsMax;
 }
 
 void CommitQueue::wait(std::chrono::milliseconds timeout, bool with_reports) {

@@ -1,7 +1,6 @@
-// Between the ingest thread, which alone pushes, and whoever commits. Bounded by its user (ingest stops
-// reading while bytes() or requests() is past its limit). When the log is full it is closed until
-// ingest has gone back to what is committed, so that nothing gets in that follows on something
-// discarded.
+// Between the ingest thread, which alone pushes, and whoever commits. Bounded by its user: ingest stops
+// reading while it takes no more. When the log is full it is closed until ingest has gone back to what
+// is committed, so that nothing gets in that follows on something discarded.
 #pragma once
 
 #include <condition_variable>
@@ -25,8 +24,10 @@ class CommitQueue {
   void wake();
   /// Bytes of batches that wait.
   [[nodiscard]] std::uint64_t bytes() const;
-  /// How much else waits, reports aside.
-  [[nodiscard]] std::size_t requests() const;
+  /// Whether more batches should come, as many as wait. What is pushed all the same is taken.
+  [[nodiscard]] bool takes_batches() const;
+  /// The same for what else waits, reports aside.
+  [[nodiscard]] bool takes_requests() const;
 
   /// Waits until there is work worth a commit, `timeout` passed or stop was called. Cursor reports
   /// alone are worth none, until `with_reports`.

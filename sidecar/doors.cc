@@ -2,7 +2,6 @@
 
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
 #include <array>
 
 #include "common/base/limits.h"
@@ -131,31 +130,15 @@ bool BroadcastDoors::grant(const Message& route, const Message& topic, MonoTime 
     spdlog::debug("'{}' may not hear topic '{}'", user, topic.view().substr(0, 64));
     return false;
   }
-  const MonoTime until = now + limits::kHearingLease;
-  Hearers& hearers = hearers_[std::string(topic.view())];  // of the topics that there are
-  const std::string key(route.view());
-  if (const auto known = hearers.find(key); known != hearers.end()) {
-    known->second = {std::string(user), until};
-    return true;
-  }
-  std::erase_if(hearers, [&](const auto& each) { return each.second.until < now; });
-  const auto of_user = std::count_if(hearers.begin(), hearers.end(),
-                                     [&](const auto& each) { return each.second.user == user; });
-  if (hearers.size() >= limits::kHearersMax ||
-      static_cast<std::size_t>(of_user) >= limits::kHearersOfUserMax)
-    return false;
-  hearers.emplace(key, Hearer{std::string(user), until});
-  return true;
+  return hearers_.grant(user, route.view(), topic.view(), now);
 }
 
 void BroadcastDoors::publish(const std::string& topic, Message body, MonoTime now) {
-  if (const auto found = hearers_.find(topic); found != hearers_.end()) {
-    std::erase_if(found->second, [&](const auto& hearer) {
-      std::array<Message, 3> frames{Message(std::string_view(hearer.first)),
-                                    Message(std::string_view(topic)), body.share()};
-      return hearer.second.until < now || far_router_->send(frames) == SendResult::kUnreachable;
-    });
-  }
+  hearers_.for_each(topic, now, [&](const std::string& route) {
+    std::array<Message, 3> frames{Message(std::string_view(route)),
+                                  Message(std::string_view(topic)), body.share()};
+    return far_router_->send(frames) != SendResult::kUnreachable;
+  });
   std::array<Message, 2> frames{Message(std::string_view(topic)), std::move(body)};
   static_cast<void>(near_pub_.send(frames));
 }

@@ -5,7 +5,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,6 +16,7 @@
 #include "common/wire/gatekeeper.h"
 #include "common/wire/transport.h"
 #include "sidecar/access.h"
+#include "sidecar/hearers.h"
 #include "sidecar/work.h"
 #include "topology/endpoints.h"
 
@@ -84,17 +84,12 @@ class BroadcastDoors {
   [[nodiscard]] std::uint64_t refused() const { return refused_; }
 
  private:
-  struct Hearer {
-    std::string user;
-    MonoTime until;
-  };
-  using Hearers = std::map<std::string, Hearer>;  // by route
   [[nodiscard]] bool grant(const Message& route, const Message& topic, MonoTime now);
 
   const std::optional<FarSide>& far_;
   Socket near_pub_;
   std::optional<Socket> far_router_;
-  std::map<std::string, Hearers, std::less<>> hearers_;  // by topic
+  Hearers hearers_;
   std::atomic<std::uint64_t> refused_ = 0;
 };
 

@@ -2,7 +2,6 @@
 // out before it is sent.
 #pragma once
 
-#include "common/base/limits.h"
 #include "sidecar/log/log.h"
 #include "sidecar/work.h"
 
@@ -11,7 +10,7 @@ namespace forebay {
 /// `Batches` with the batches, or `Trimmed`, `Corrupt`, `Diverged`, `ErrorReply`. kIo is fatal.
 /// At most `bytes_max` bytes, or as the request says, but always one batch.
 [[nodiscard]] Result<Outgoing> serve_fetch(const Log& log, const Peer& peer, const Fetch& request,
-                                           std::uint64_t bytes_max = limits::kFetchReplyBytesMax);
+                                           std::uint64_t bytes_max);
 
 /// `Records` with all of one moment.
 [[nodiscard]] Result<Outgoing> serve_records(const Log& log, const Peer& peer);

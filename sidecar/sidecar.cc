@@ -146,8 +146,8 @@ class Service {
     const std::size_t batches = poller.add(pull_);
     MonoTime liveness_due = clock_.mono();
     while (!failed_) {
-      poller.watch(batches, queue_.bytes() < limits::kCommitQueueBytesMax);
-      control_.watch(poller, queue_.requests() < limits::kCommitQueueRequestsMax);
+      poller.watch(batches, queue_.takes_batches());
+      control_.watch(poller, queue_.takes_requests());
       poller.wait(limits::kLivenessInterval);
       if (poller.readable(stop) && signals.arrived()) break;
       if (poller.readable(outcomes)) take_outcomes();

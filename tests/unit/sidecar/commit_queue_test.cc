@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "common/base/limits.h"
+
 namespace forebay {
 namespace {
 
@@ -56,16 +58,47 @@ TEST_CASE("WhatIsReportedLastIsTakenBeforeTheQueueIsFinished") {
   CHECK(queue.finished());
 }
 
-TEST_CASE("WhatIsNoBatchIsCounted") {
+BatchWork batch(std::size_t bytes) {
+  return {StreamIndex{0}, {}, Message(std::make_shared<const std::string>(bytes, 'x'))};
+}
+
+TEST_CASE("ATransactionGetsAsManyBytesOfBatchesAsItMayAndAlwaysOneBatch") {
   CommitQueue queue;
+  for (int i = 0; i < 3; ++i) push(queue, batch(100));
+  CHECK(queue.bytes() == 300);
+  CHECK(queue.take(250, false).size() == 2);
+  CHECK(queue.bytes() == 100);
+  CHECK(queue.take(250, false).size() == 1);
+  CHECK(queue.bytes() == 0);
+  for (const std::size_t bytes : {251, 1}) push(queue, batch(bytes));
+  CHECK(queue.take(250, false).size() == 1);
+  CHECK(queue.bytes() == 1);
+}
+
+TEST_CASE("BatchesThatWaitAreBoundedByTheirBytesUntilTheyAreTaken") {
+  CommitQueue queue;
+  push(queue, batch(limits::kCommitQueueBytesMax - 1));
+  for (std::size_t i = 0; i < limits::kCommitQueueRequestsMax; ++i) push(queue, DepartWork{{7}});
+  CHECK(queue.takes_batches());
+  push(queue, batch(1));
+  CHECK_FALSE(queue.takes_batches());
+  SECTION("for a transaction") { CHECK(queue.take(kEverything, false).size() > 1); }
+  SECTION("since the log is full") { CHECK(queue.close().size() > 1); }
+  CHECK(queue.takes_batches());
+}
+
+TEST_CASE("RequestsThatWaitAreBoundedUntilTheyAreTaken") {
+  CommitQueue queue;
+  // Neither is a request.
   push(queue, report("audit", 7));
-  push(queue, DepartWork{{7}});
-  push(queue, BatchWork{StreamIndex{0}, {}, Message(std::string_view("batch"))});
+  push(queue, batch(limits::kCommitQueueBytesMax));
+  for (std::size_t i = 1; i < limits::kCommitQueueRequestsMax; ++i) push(queue, DepartWork{{7}});
+  CHECK(queue.takes_requests());
   push(queue, ForgetWork{{"route", 1}, StreamIndex{0}, {"orders", "audit"}});
-  CHECK(queue.requests() == 2);
-  SECTION("until it is taken") { CHECK(queue.take(kEverything, false).size() == 4); }
-  SECTION("until the log is full") { CHECK(queue.close().size() == 4); }
-  CHECK(queue.requests() == 0);
+  CHECK_FALSE(queue.takes_requests());
+  SECTION("for a transaction") { CHECK(queue.take(kEverything, false).size() > 1); }
+  SECTION("since the log is full") { CHECK(queue.close().size() > 1); }
+  CHECK(queue.takes_requests());
 }
 
 }  // namespace

@@ -5,6 +5,8 @@
 
 #include "common/base/limits.h"
 #include "common/wire/listener.h"
+#include "tests/support/eventually.h"
+#include "tests/support/temp_dir.h"
 
 namespace forebay {
 namespace {
@@ -162,6 +164,75 @@ TEST_CASE("AUsersConnectionsThatHearAreBounded") {
   CHECK(f.broadcast_until(
       [&] { return hearing() == limits::kHearersOfUserMax && f.doors.refused() >= 4; }));
   CHECK(hearing() == limits::kHearersOfUserMax);
+}
+
+/// Where requests come in, for the sidecar's own host and for others, with keys for a reader.
+struct ControlFixture {
+  /// `beside`: the client is on the sidecar's own host.
+  explicit ControlFixture(bool beside) {
+    const std::string far_endpoint = "tcp://127.0.0.1:" + std::to_string(DoorsFixture::free_port());
+    const SidecarEndpoints endpoints{{}, {"ipc://" + (dir / "control")}, {}, {far_endpoint}, {}};
+    REQUIRE(doors.bind(endpoints, gate.get(), connections));
+    if (beside) {
+      REQUIRE(client.connect(endpoints.control.front()));
+    } else {
+      REQUIRE(client.connect(far_endpoint, {clerk, {server.public_key}}, 0));
+    }
+    its_connections = beside ? &connections.near : &connections.far;
+  }
+
+  test::TempDir dir;
+  KeyPair server = make_key_pair(), clerk = make_key_pair();
+  const Topology topology = two_readers();
+  const std::optional<FarSide> far{
+      FarSide{server, {{clerk.public_key, "clerk"}}, Access(topology, topology.sidecars[0])}};
+  Context context;
+  std::unique_ptr<Gatekeeper> gate = std::move(*Gatekeeper::start(context, far->names));
+  DoorConnections connections{context};
+  ControlDoors doors{context, far};
+  Context client_context;
+  Socket client{client_context, SocketKind::kDealer, 16};
+  Connections* its_connections = nullptr;
+};
+
+TEST_CASE("RequestsThatNobodyReadsWaitWithWhoSentThem") {
+  const bool beside = GENERATE(true, false);
+  CAPTURE(beside);
+  ControlFixture f(beside);
+  // Far from what waits for answers; between the two lies what the system itself holds.
+  constexpr std::size_t kTooMany = limits::kControlHighWaterMessages / 2;
+  const std::string request(limits::kControlBytesMax, 'x');
+  std::size_t sent = 0;
+  Poller none;
+  MonoTime until = SystemClock().mono() + seconds(20);  // to be connected
+  while (sent < kTooMany && SystemClock().mono() < until) {
+    if (f.client.send(Message(std::string_view(request))) != SendResult::kSent) {
+      none.wait(milliseconds(1));
+      continue;
+    }
+    ++sent;
+    if (sent >= limits::kRequestsAtOnce) until = SystemClock().mono() + milliseconds(200);
+  }
+  CHECK(sent >= limits::kRequestsAtOnce);
+  CHECK(sent < kTooMany);
+}
+
+TEST_CASE("ARequestPastWhatAnyHasEndsItsConnection") {
+  const bool beside = GENERATE(true, false);
+  CAPTURE(beside);
+  ControlFixture f(beside);
+  const auto ended = [&] {
+    static_cast<void>(f.doors.receive());
+    return f.its_connections->count().ended;
+  };
+  const auto send = [&](std::size_t bytes) {
+    return f.client.send(Message(std::string(bytes, 'x'))) == SendResult::kSent;
+  };
+  REQUIRE(test::eventually([&] { return send(limits::kControlBytesMax); }));
+  REQUIRE(test::eventually([&] { return f.doors.receive().has_value(); }));
+  CHECK(ended() == 0);
+  REQUIRE(send(limits::kControlFrameBytesMax + 1));
+  CHECK(test::eventually([&] { return ended() == 1; }));
 }
 
 }  // namespace

@@ -46,6 +46,21 @@ TEST_CASE("APeerThatDoesNotReadIsRefusedWhatOthersGet") {
   CHECK(queue.take_slot("lazy") != nullptr);
 }
 
+TEST_CASE("AUsersConnectionsHaveTogetherWhatOnePeerHas") {
+  FetchQueue queue;
+  std::uint64_t asked = 0;
+  const auto ask = [&](const std::string& route, const std::string& user) {
+    return queue.push({{route, ++asked, user}, RecordsRequest{}});
+  };
+  while (ask("route 1", "alice")) REQUIRE(asked < limits::kFetchQueueMax);
+  CHECK(asked == limits::kFetchesInFlightPerPeerMax + 2);
+  CHECK_FALSE(ask("route 2", "alice"));
+  CHECK(ask("route 3", "bob"));
+  // Beside the sidecar nobody has a user, and each connection counts by itself.
+  CHECK(ask("route 4", ""));
+  CHECK(ask("route 5", ""));
+}
+
 TEST_CASE("MoreThanTheQueueHoldsIsRefused") {
   FetchQueue queue;
   const auto ask = [&](std::size_t i) {

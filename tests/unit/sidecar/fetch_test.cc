@@ -28,9 +28,9 @@ struct FetchFixture {
     REQUIRE(transaction.trim({0}, 1, [](const BatchHeader&) { return true; }).has_value());
     REQUIRE(transaction.commit().has_value());
   }
-  Outgoing serve(Fetch request) const {
+  Outgoing serve(Fetch request, std::uint64_t bytes_max = limits::kFetchReplyBytesMax) const {
     request.stream = request.stream.empty() ? "a" : request.stream;
-    auto reply = serve_fetch(*log, {"peer", 3}, request);
+    auto reply = serve_fetch(*log, {"peer", 3}, request, bytes_max);
     REQUIRE(reply.has_value());
     return std::move(*reply);
   }
@@ -72,6 +72,16 @@ TEST_CASE("AFetchEndsAtItsRangeOrItsBytesButHoldsAtLeastOneBatch") {
   CHECK(one.batches.size() == f.batch_bytes);
   CHECK(std::get<Batches>(one.reply).next == Sequence{5});
   CHECK(std::get<Batches>(one.reply).more);
+}
+
+TEST_CASE("AReplyIsNoLongerThanTheSidecarAllowsHoweverMuchIsAskedFor") {
+  const FetchFixture f;
+  Fetch request = FetchFixture::from(3);
+  request.bytes = GENERATE(std::uint64_t{0}, std::uint64_t{1} << 40);  // 0: as much as there may be
+  const auto reply = f.serve(request, 2 * f.batch_bytes);
+  CHECK(reply.batches.size() == 2 * f.batch_bytes);
+  CHECK(std::get<Batches>(reply.reply).next == Sequence{7});
+  CHECK(std::get<Batches>(reply.reply).more);
 }
 
 TEST_CASE("AFetchAtTheEndBringsNothingAndPastItIsDiverged") {

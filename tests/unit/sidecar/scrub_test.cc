@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <thread>
 
+#include "common/base/limits.h"
 #include "sidecar/log/page_file.h"
 #include "tests/support/damaged_log.h"
 
@@ -35,6 +36,18 @@ TEST_CASE("ASoundLogHasNoDamageHoweverSmallTheSteps") {
   CHECK(pass(scrubber, 1) >= 60);
   CHECK(pass(scrubber, 1 << 30) == 1);
   CHECK(scrubber.damage() == std::vector<std::uint64_t>{0, 0});
+}
+
+TEST_CASE("AStepLooksAtSoManyStreamsAlsoWhereTheyAreEmpty") {
+  const test::TempDir dir;
+  constexpr std::size_t kStepBytes = 16 * limits::kScrubLookBytesMin;
+  std::vector<std::string> streams;
+  for (int i = 0; i < 32; ++i) streams.push_back("s" + std::to_string(i));
+  const auto log = Log::open({dir / "log", streams, std::nullopt});
+  REQUIRE(log.has_value());
+  Scrubber scrubber(**log, dir / "log");
+  CHECK(pass(scrubber, kStepBytes) == 2);
+  CHECK(pass(scrubber, 2 * kStepBytes) == 1);
 }
 
 TEST_CASE("DamageIsFoundInTheRunningLogCountedOnceAndGoneWhenTrimmed") {
