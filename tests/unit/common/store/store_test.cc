@@ -137,7 +137,7 @@ TEST_CASE("SoManyReadTransactionsMayBeOpenAndOneMoreEndsTheProcess") {
       REQUIRE(read.get(kFirst, "a") == "1");
   }
   CHECK(test::exit_code_of([&] {
-          static_cast<void>(open_readers(*open_store(path), limits::kStoreReadersMax + 1));
+          static_cast<void>(open_readers(**Store::open(path, {}), limits::kStoreReadersMax + 1));
         }) == -1);
 }
 
@@ -154,7 +154,7 @@ TEST_CASE("SoManyTablesAreKeptApartAndOneMoreEndsTheProcess") {
       REQUIRE(write.get(Table{i}, "name") == tables[i]);
   }
   tables.emplace_back("one more");
-  CHECK(test::exit_code_of([&] { open_store(dir / "more", tables); }) == -1);
+  CHECK(test::exit_code_of([&] { static_cast<void>(Store::open(dir / "more", tables)); }) == -1);
 }
 
 TEST_CASE("TheFolderIsPrivateAndDescriptorsCloseOnExec") {
