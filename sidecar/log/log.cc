@@ -150,6 +150,16 @@ Result<void> Log::prepare() {
     }
   }
 
+  std::size_t count = 0;  // with those that are not in the topology any more, which are kept
+  const auto counted = for_each(txn, main_, kStreamPrefix, [&](auto, auto) -> Result<void> {
+    if (++count <= limits::kStreamsMax) return {};
+    return fail(ErrorCode::kBadInput,
+                "it holds " + std::to_string(limits::kStreamsMax) +
+                    " streams at most, with those that the topology no longer has: give new ones "
+                    "to another sidecar");
+  });
+  if (!counted) return fail(counted.error());
+
   code = get(txn, main_, kClockKey, value);
   if (code == 0) {
     auto record = decode_clock_record(to_view(value));
