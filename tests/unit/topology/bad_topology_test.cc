@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "common/base/limits.h"
 #include "topology/load.h"
 
 namespace forebay {
@@ -364,6 +365,16 @@ TEST_CASE("KeysAreOneOrTwoForEachWhoIsThere") {
        "t:10:1: operator 'stock' has the name of a sidecar or node; its key belongs under [keys]; "
        "give the person another name\n"},
   });
+}
+
+TEST_CASE("ASidecarOwnsOnlySoManyStreams") {
+  std::string text = kBase;
+  for (std::size_t i = 2; i < limits::kStreamsMax; ++i) text += "s" + std::to_string(i) + " = {}\n";
+  CHECK(problems_of(text) == "");
+  CHECK(problems_of(text + "more = {}\n") == "t:6:1: sidecar 'stock': it owns more than " +
+                                                 std::to_string(limits::kStreamsMax) +
+                                                 " streams; spread them over several "
+                                                 "sidecars\n");
 }
 
 TEST_CASE("AnIpcPathPast107BytesIsRefused") {

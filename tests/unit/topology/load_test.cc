@@ -6,6 +6,9 @@
 #include <filesystem>
 #include <fstream>
 
+#include "common/base/limits.h"
+#include "tests/support/temp_dir.h"
+
 namespace forebay {
 namespace {
 
@@ -136,6 +139,16 @@ TEST_CASE("AMissingFileIsAProblemWithItsMend") {
   const auto folder = load_topology(FOREBAY_SOURCE_DIR);
   REQUIRE_FALSE(folder);
   CHECK(folder.error().message.find("it is a folder") != std::string::npos);
+}
+
+TEST_CASE("OfAFileTooLongToBeATopologyNoMoreIsReadThanThatTakes") {
+  const test::TempDir dir;
+  const std::string path = dir / "t.toml";
+  std::ofstream(path) << std::string(3 * limits::kTopologyBytesMax, '\n');
+  const auto topology = load_topology(path);
+  REQUIRE_FALSE(topology);
+  CHECK_THAT(topology.error().message,
+             Catch::Contains("has " + std::to_string(limits::kTopologyBytesMax + 1) + " bytes"));
 }
 
 TEST_CASE("PathsAreTheSameWhicheverWayTheFileIsNamed") {

@@ -1,7 +1,9 @@
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <filesystem>
 
 #include "common/base/bytes.h"
+#include "common/base/limits.h"
 #include "sidecar/log/backup_file.h"
 #include "sidecar/log/layout.h"
 #include "sidecar/log/restore.h"
@@ -62,22 +64,32 @@ class Backup {
     REQUIRE_FALSE(std::filesystem::exists(file()));
     REQUIRE(out->keep());
   }
-  /// Writes and restores; the log, or why not.
-  [[nodiscard]] Result<std::unique_ptr<Log>> restored(
-      const Items& items, const std::vector<BackedUpGap>& gaps = {}) const {
+  /// Writes and restores.
+  [[nodiscard]] Result<Restoration> restore(const Items& items,
+                                            const std::vector<BackedUpGap>& gaps = {}) const {
     write(items, gaps);
     std::filesystem::remove_all(folder());
     std::filesystem::create_directories(folder());
-    if (auto done = restore_log(folder(), file()); !done) {
-      CHECK_FALSE(std::filesystem::exists(folder() + "/data.mdb"));
-      return fail(done.error());
-    }
+    auto done = restore_log(folder(), file());
+    CHECK(std::filesystem::exists(folder() + "/data.mdb") == done.has_value());
+    return done;
+  }
+  /// The log, or why there is none.
+  [[nodiscard]] Result<std::unique_ptr<Log>> restored(
+      const Items& items, const std::vector<BackedUpGap>& gaps = {}) const {
+    if (auto done = restore(items, gaps); !done) return fail(done.error());
     return Log::open({folder(), {"large", "small"}, std::nullopt});
   }
   void refused(const Items& items, const std::vector<BackedUpGap>& gaps = {}) const {
-    const auto log = restored(items, gaps);
-    REQUIRE_FALSE(log.has_value());
-    CHECK(log.error().code == ErrorCode::kCorruption);
+    const auto done = restore(items, gaps);
+    REQUIRE_FALSE(done.has_value());
+    CHECK(done.error().code == ErrorCode::kCorruption);
+  }
+  /// Why a backup of it is none; empty if it is one.
+  [[nodiscard]] std::string problem_of(const Items& items) const {
+    write(items);
+    const auto checked = check_backup(file());
+    return checked ? "" : checked.error().message;
   }
 
  private:
@@ -201,8 +213,56 @@ TEST_CASE("WhatDoesNotFitIsRefusedAndNothingRestored") {
   backup.refused(sound, {{"large", record.next, kMost, "too many"}});
   backup.refused(sound, {{"large", record.next, 0, "none"}});
   backup.refused(sound, {{"large", {kMost}, 1, "far away"}});
-  backup.refused(sound, {{"large", record.next, 1, std::string(100'000, 'x')}});
+  const std::string longest(limits::kControlBytesMax, 'x');
+  backup.refused(sound, {{"large", record.next, 1, longest + "x"}});
+  CHECK(backup.restored(sound, {{"large", record.next, 1, longest}}).has_value());
   CHECK(backup.restored(sound, {{"large", record.next, 5, "sound"}}).has_value());
+}
+
+TEST_CASE("MoreRecordsThanAnyLogHasAreNoBackup") {
+  const Backup backup;
+  Items items = backup.items();
+  const auto there = [&](std::string_view prefix) {
+    return static_cast<std::size_t>(
+        std::count_if(items.records.begin(), items.records.end(),
+                      [&](const auto& record) { return record.first.starts_with(prefix); }));
+  };
+  /// As many of a kind as there may be are a backup, and one more is none.
+  const auto check = [&](std::string_view prefix, std::size_t most, const std::string& problem,
+                         const auto& record) {
+    for (std::size_t i = there(prefix); i < most; ++i) items.records.push_back(record(i));
+    CHECK(backup.problem_of(items).empty());
+    items.records.push_back(record(most));
+    CHECK_THAT(backup.problem_of(items), Catch::EndsWith(problem));
+  };
+  SECTION("of consumers") {
+    check(log_layout::kConsumerPrefix, limits::kConsumersMax, "more records than any log has",
+          [value = encode_record(ConsumerRecord{})](std::size_t i) {
+            return std::pair(log_layout::consumer_key("large", std::to_string(i)), value);
+          });
+  }
+  SECTION("of producers") {
+    check(log_layout::kProducerPrefix, limits::kBackupProducersMax, "more records than any log has",
+          [value = encode_record(ProducerRecord{})](std::size_t i) {
+            return std::pair(log_layout::producer_key({1000 + i}), value);
+          });
+  }
+  SECTION("of streams") {
+    check(log_layout::kStreamPrefix, limits::kStreamsMax, " that cannot be",
+          [value = encode_record(StreamRecord{})](std::size_t i) {
+            return std::pair(log_layout::stream_key("more-" + std::to_string(i)), value);
+          });
+  }
+}
+
+TEST_CASE("AnItemThatClaimsToBeLongerThanAnyIsNotReadForItsLength") {
+  const Backup backup;
+  backup.write(backup.items());
+  constexpr std::size_t kSizeEndsAt = 8 + 1 + 3;  // behind the head of the file and the item's kind
+  test::write_at(backup.file(), kSizeEndsAt, "\x10");
+  const auto checked = check_backup(backup.file());
+  REQUIRE_FALSE(checked.has_value());
+  CHECK_THAT(checked.error().message, Catch::Contains("is damaged after 0 items"));
 }
 
 TEST_CASE("ABackupThatIsThereOrBeingWrittenIsNotWrittenOver") {
