@@ -127,7 +127,10 @@ void BroadcastDoors::take_wishes(MonoTime now) {
 bool BroadcastDoors::grant(const Message& route, const Message& topic, MonoTime now) {
   const std::string_view user = topic.user();
   if (!far_->access.may_hear(user, topic.view())) {
-    spdlog::debug("'{}' may not hear topic '{}'", user, topic.view().substr(0, 64));
+    const std::string_view stream = topic.view().substr(0, topic.view().find('\0'));
+    if (const auto count = oversteps_.next(user))
+      spdlog::warn("refused {} wishes of {}: it may not hear stream '{}' here", *count, user,
+                   stream.substr(0, 64));
     return false;
   }
   return hearers_.grant(user, route.view(), topic.view(), now);

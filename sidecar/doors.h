@@ -90,6 +90,7 @@ class BroadcastDoors {
   Socket near_pub_;
   std::optional<Socket> far_router_;
   Hearers hearers_;
+  EverRarer oversteps_;  // by user
   std::atomic<std::uint64_t> refused_ = 0;
 };
 

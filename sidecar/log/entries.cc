@@ -4,6 +4,7 @@
 
 #include "common/base/bytes.h"
 #include "common/store/environment.h"
+#include "sidecar/log/layout.h"
 
 namespace forebay {
 
@@ -45,6 +46,15 @@ int get(MDB_txn* txn, unsigned database, std::string_view name, MDB_val& value) 
 int put(MDB_txn* txn, unsigned database, std::string_view name, std::string_view bytes) {
   MDB_val key = to_val(name), value = to_val(bytes);
   return mdb_put(txn, database, &key, &value, 0);
+}
+
+Result<StreamRecord> read_stream(MDB_txn* txn, unsigned records, const std::string& name) {
+  MDB_val value;
+  const int code = get(txn, records, log_layout::stream_key(name), value);
+  if (code != 0) return fail_lmdb("cannot read the record of stream " + name, code);
+  auto record = decode_stream_record(to_view(value));
+  if (!record) return fail(record.error().in("stream " + name));
+  return record;
 }
 
 Result<void> for_each(

@@ -1,11 +1,12 @@
 // What the log does with LMDB's entries: typed keys, a cursor that closes itself, and walking a
-// stream's batches. For log.cc alone.
+// stream's batches. For the log alone.
 #pragma once
 
 #include <lmdb.h>
 
 #include <functional>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "common/base/result.h"
@@ -36,6 +37,9 @@ class Cursor {
 // With text keys; LMDB's code.
 int get(MDB_txn* txn, unsigned database, std::string_view key, MDB_val& value);
 int put(MDB_txn* txn, unsigned database, std::string_view key, std::string_view bytes);
+
+[[nodiscard]] Result<StreamRecord> read_stream(MDB_txn* txn, unsigned database,
+                                               const std::string& name);
 
 /// Calls `visit` with what follows the prefix and the value, for each entry whose key has it.
 [[nodiscard]] Result<void> for_each(

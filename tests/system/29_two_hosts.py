@@ -213,6 +213,7 @@ class TwoHosts(unittest.TestCase):
         self.assertIsNone(self.far(BROADCAST, counter, "hear", ""))
         refused = self.refused()
         self.assertEqual((refused["forbidden"], refused["forbidden_topic"]), (4, 2))
+        self.assertIn("wishes of counter: it may not hear stream 'b' here", self.sidecar.errors())
 
     def refused(self):
         return json.loads(self.verb("status", "--json")[1])["sidecars"][0]["counters"]["refused"]
