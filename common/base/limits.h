@@ -108,6 +108,8 @@ inline constexpr std::size_t kHolesShownMax = 1000;    // of a damaged stream
 inline constexpr std::size_t kDamageTextsMax = 100;    // of damaged pages
 inline constexpr std::uint64_t kRepairSkip =
     1'000'000;  // sequences, where a log's end is not known
+inline constexpr std::size_t kAncestorsMax =
+    16;  // logs that a stream's log was made of, the newest
 inline constexpr std::size_t kBackupProducersMax =
     8 * (kProducersMax + kAnonymousProducersMax);  // of streams that left the topology, too, twice
 

@@ -16,7 +16,7 @@ namespace forebay {
 namespace {
 
 constexpr std::string_view kMagic = "FBAK";
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kVersion = 2;  // with records of log format 3
 constexpr std::size_t kHeadBytes = 8;
 constexpr std::uint8_t kRecord = 1, kBatch = 2, kGap = 3, kLateRecord = 4, kEnd = 9;
 constexpr std::size_t kItemHeadBytes = 5, kItemChecksumBytes = 8;

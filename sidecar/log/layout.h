@@ -11,7 +11,7 @@
 
 namespace forebay::log_layout {
 
-inline constexpr std::uint32_t kFormat = 2;
+inline constexpr std::uint32_t kFormat = 3;
 // Named as the database that format 1 kept its number in, so that a build of then stops here.
 inline constexpr std::string_view kFormatKey = "meta";
 inline constexpr std::string_view kBootKey = "boot";

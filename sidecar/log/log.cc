@@ -263,6 +263,13 @@ void Log::Transaction::start_at(StreamIndex stream, Sequence next) {
   changed_[stream.value] = true;
 }
 
+void Log::Transaction::set_ancestors(StreamIndex stream,
+                                     std::vector<StreamRecord::Ancestor> ancestors) {
+  FOREBAY_INVARIANT(ancestors.size() <= limits::kAncestorsMax);
+  records_[stream.value].ancestors = std::move(ancestors);
+  changed_[stream.value] = true;
+}
+
 Result<std::optional<ProducerRecord>> Log::Transaction::producer(ProducerId id) const {
   MDB_val value;
   const int code = get(txn_, log_->main_, producer_key(id), value);

@@ -117,6 +117,7 @@ class Log::Transaction {
                                            WallTime now);
   /// Of a stream that holds nothing: the sequence of what it gets next.
   void start_at(StreamIndex stream, Sequence next);
+  void set_ancestors(StreamIndex stream, std::vector<StreamRecord::Ancestor> ancestors);
   /// How many batches it appended so far.
   [[nodiscard]] std::size_t appended() const { return appended_; }
   [[nodiscard]] Result<std::optional<ProducerRecord>> producer(ProducerId id) const;

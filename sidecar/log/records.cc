@@ -109,6 +109,11 @@ std::string encode_record(const StreamRecord& record) {
   append_le(bytes, record.last_checksum);
   append_le(bytes, record.bytes);
   append_le(bytes, record.lost);
+  append_le(bytes, static_cast<std::uint8_t>(record.ancestors.size()));
+  for (const StreamRecord::Ancestor& ancestor : record.ancestors) {
+    append_id(bytes, ancestor.incarnation);
+    append_le(bytes, ancestor.shared.value);
+  }
   return sealed(std::move(bytes));
 }
 
@@ -123,7 +128,23 @@ Result<StreamRecord> decode_stream_record(std::string_view bytes) {
   record.last_checksum = fields->number<std::uint64_t>();
   record.bytes = fields->number<std::uint64_t>();
   record.lost = fields->number<std::uint64_t>();
+  record.ancestors.resize(fields->number<std::uint8_t>());
+  for (StreamRecord::Ancestor& ancestor : record.ancestors) {
+    ancestor.incarnation = fields->id<Incarnation>();
+    ancestor.shared.value = fields->number<std::uint64_t>();
+  }
   return closed(*fields, record);
+}
+
+Sequence StreamRecord::shared_with(const Incarnation& of) const {
+  if (ancestors.empty()) return {};
+  Sequence shared = ancestors.back().shared;
+  if (of == incarnation) return shared;
+  for (auto ancestor = ancestors.rbegin(); ancestor != ancestors.rend(); ++ancestor) {
+    shared = std::min(shared, ancestor->shared);
+    if (ancestor->incarnation == of) return shared;
+  }
+  return {};
 }
 
 std::string encode_record(const ProducerRecord& record) {

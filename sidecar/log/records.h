@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/base/clock.h"
 #include "common/base/ids.h"
@@ -13,6 +14,13 @@
 namespace forebay {
 
 struct StreamRecord {
+  /// A log that this one was made of, by restore or repair, under the incarnation that it had.
+  struct Ancestor {
+    Incarnation incarnation;
+    Sequence shared;  // up to there this log holds what that one did, or a gap
+    friend bool operator==(const Ancestor&, const Ancestor&) = default;
+  };
+
   Incarnation incarnation;
   Sequence next{1};
   Sequence oldest{1};  // = next: nothing is held
@@ -20,8 +28,13 @@ struct StreamRecord {
   std::uint64_t last_checksum = 0;  // header checksum of the last batch committed; 0: none ever
   std::uint64_t bytes = 0;          // of the batches held
   std::uint64_t lost = 0;           // sequences held as gap records
+  std::vector<Ancestor> ancestors;  // the newest last
 
   [[nodiscard]] Sequence head() const { return next - 1; }
+  /// Up to where what was read of incarnation `of` is certain to be what this log holds; 0 for one
+  /// that it was not made of. Of its own incarnation, which was rolled back if that is asked: where
+  /// it began.
+  [[nodiscard]] Sequence shared_with(const Incarnation& of) const;
 };
 
 struct ProducerRecord {

@@ -51,6 +51,15 @@ class StreamRepair {
     gap_up_to(std::max(told, out_.next(index_)) + limits::kRepairSkip, kTailReason);
   }
   void expect(const Incarnation& incarnation) { old_incarnation_ = incarnation; }
+  /// Up to its end the log holds what the damaged one did, or gaps: also past what was found of the
+  /// tail, so that whoever had read more goes on in that gap, and nothing is applied again. If
+  /// nothing told the old incarnation, nothing tells what consumers have read.
+  void finish(std::optional<StreamRecord> before) {
+    if (!old_incarnation_) return;
+    if (!before) before.emplace();
+    before->incarnation = *old_incarnation_;
+    out_.descends_from(index_, *before);
+  }
 
   RepairedStream report;
 
@@ -237,6 +246,7 @@ Result<Repair> rewrite(const std::string& dir, const std::string& target) {
       out.start_at({i}, stream.record->next);
       one.report.oldest = stream.record->next;
     }
+    one.finish(stream.record);
     one.report.name = names[i];
     one.report.incarnation = (*log)->stream({i}).incarnation;
     one.report.head = out.next({i}) - 1;

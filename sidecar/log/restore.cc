@@ -155,7 +155,8 @@ Result<void> for_each_item(const std::string& file, Visit&& visit) {
 /// Puts the items into a fresh log.
 class Restore {
  public:
-  Restore(Log& log, const BackedUpStreams& streams) : out_(log) {
+  /// Both outlive it.
+  Restore(Log& log, const BackedUpStreams& streams) : out_(log), streams_(streams) {
     std::size_t index = 0;
     for (const auto& [name, stream] : streams) {
       indexes_[name] = StreamIndex{index};
@@ -198,6 +199,8 @@ class Restore {
   }
 
   Result<void> finish(Log& log) {
+    for (const auto& [name, stream] : streams_)
+      out_.descends_from(indexes_.at(name), stream.record);
     // Those of batches without a record had no name and said goodbye.
     static_cast<void>(out_.producers(std::move(producers_)));
     for (const auto& [key, record] : consumers_) out_.consumer(key, record);
@@ -207,6 +210,7 @@ class Restore {
 
  private:
   Rewriting out_;
+  const BackedUpStreams& streams_;
   std::map<std::string, StreamIndex> indexes_;
   std::map<ProducerId, ProducerRecord> producers_;
   std::map<ConsumerKey, ConsumerRecord> consumers_;

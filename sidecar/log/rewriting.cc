@@ -57,6 +57,14 @@ Sequence Rewriting::next(StreamIndex stream) const {
   return (transaction_ ? transaction_->stream(stream) : log_.stream(stream)).next;
 }
 
+void Rewriting::descends_from(StreamIndex stream, const StreamRecord& before) {
+  auto ancestors = before.ancestors;
+  ancestors.push_back({before.incarnation, next(stream) - 1});
+  // Who comes from a log that is forgotten begins anew.
+  while (ancestors.size() > limits::kAncestorsMax) ancestors.erase(ancestors.begin());
+  if (begin(0)) transaction_->set_ancestors(stream, std::move(ancestors));
+}
+
 std::vector<ProducerId> Rewriting::producers(std::map<ProducerId, ProducerRecord> records) {
   drop_forgotten(records);
   for (auto& [id, record] : records) {

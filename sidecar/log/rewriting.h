@@ -22,6 +22,8 @@ class Rewriting {
   void batch(StreamIndex stream, const BatchView& batch);
   void gap(StreamIndex stream, std::uint64_t count, const std::string& reason);
   [[nodiscard]] Sequence next(StreamIndex stream) const;
+  /// After all of a stream's batches: `before` is its record in the log that they came from.
+  void descends_from(StreamIndex stream, const StreamRecord& before);
 
   /// After all batches: the producers, each as far on as its record or the last of its batches that
   /// was put, whichever is further. Returns those that have batches and no record.

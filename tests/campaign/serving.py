@@ -11,7 +11,7 @@ from formats import EVENTS, GAP, Batch, Chain, FormatError, checksum, decode_bat
 from logs import same_events
 
 START_SECONDS = ANSWER_SECONDS = 20
-RECORD_BYTES = 72
+RECORD_BYTES = 73  # of a stream that was neither restored nor repaired
 SCRUBBED = 0.25  # of the cases wait for the sidecar's own look at its log
 REPLIES_MAX = 10_000  # of one stream: more, and it goes round in circles
 # What a process says that ends by itself: its own last words, or those of the C library and LMDB.

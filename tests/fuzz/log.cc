@@ -55,7 +55,9 @@ ProducerRecord sample_producer() {
 }
 
 std::vector<std::string> log_record_seeds() {
-  const std::string records[] = {encode_record(StreamRecord{}), encode_record(sample_producer()),
+  StreamRecord stream;
+  stream.ancestors = {{{}, Sequence{3000}}, {{}, Sequence{6000}}};
+  const std::string records[] = {encode_record(stream), encode_record(sample_producer()),
                                  encode_record(ConsumerRecord{}),
                                  encode_record(ClockRecord{{}, {}, true, "0af7-651916cd"})};
   std::vector<std::string> seeds;
@@ -101,7 +103,7 @@ void append_end(std::string& file, std::uint64_t items) {
 
 /// A whole backup as it is, or items that get their checksums: kind u8, body with its length.
 void decode_backup(std::string_view input) {
-  const std::string head("FBAK\1\0\0\0", 8);
+  const std::string head("FBAK\2\0\0\0", 8);
   Input in(input);
   std::string bytes = head;
   if (in.byte() == 1) {

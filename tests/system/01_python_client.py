@@ -58,7 +58,7 @@ class TheExamplesOfThePages(unittest.TestCase):
 
     def test_records_of_the_log_end_in_their_checksum(self):
         found = list(examples("log-format.md"))
-        self.assertEqual([len(data) for data in found], [72, 86, 72])
+        self.assertEqual([len(data) for data in found], [73, 86, 72])
         for data in found:
             self.assertEqual(checksum(data[:-8]), CHECKSUM.unpack(data[-8:])[0])
 

@@ -122,7 +122,7 @@ TEST_CASE("TheStreamRecordOfTheLogPageFollowsFromTheBatchOfTheProtocolPage") {
   const std::string batch = committed_example();
   const auto header = parse_batch_header(batch);
   REQUIRE(header.has_value());
-  REQUIRE(record.size() == 72);
+  REQUIRE(record.size() == 73);
   CHECK(record.substr(0, 16) == header->origin.incarnation.view());
   CHECK(load_le<std::uint64_t>(&record[16]) == header->next().value);
   CHECK(load_le<std::uint64_t>(&record[24]) == header->first().value);

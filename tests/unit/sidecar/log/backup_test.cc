@@ -129,6 +129,41 @@ TEST_CASE("ARestoredLogHasTheBatchesAndNewIncarnations") {
   CHECK((*log)->snapshot().consumers()->size() == 1);
 }
 
+TEST_CASE("ARestoredLogKnowsWhatItWasMadeOfAndUpToWhere") {
+  using Ancestors = std::vector<StreamRecord::Ancestor>;
+  const Backup backup;
+  Items items = backup.items();
+  std::string& stored = items.record(log_layout::stream_key("large"));
+  StreamRecord before = *decode_stream_record(stored);
+  const StreamRecord small = *decode_stream_record(items.record(log_layout::stream_key("small")));
+  SECTION("of one that began by itself, with what came while it was backed up") {
+    const auto log = backup.restored(items, {{"large", before.next, 5, "trimmed meanwhile"}});
+    REQUIRE(log.has_value());
+    CHECK((*log)->stream({0}).head() == before.head() + 5);
+    CHECK((*log)->stream({0}).ancestors == Ancestors{{before.incarnation, before.head() + 5}});
+    CHECK((*log)->stream({1}).ancestors == Ancestors{{small.incarnation, small.head()}});
+  }
+  SECTION("of one that was restored before") {
+    const StreamRecord::Ancestor first{Incarnation::random(), Sequence{3}};
+    before.ancestors = {first};
+    stored = encode_record(before);
+    const auto log = backup.restored(items);
+    REQUIRE(log.has_value());
+    CHECK((*log)->stream({0}).ancestors == Ancestors{first, {before.incarnation, before.head()}});
+  }
+  SECTION("of more than are kept: the oldest is forgotten") {
+    for (std::uint64_t i = 0; i < limits::kAncestorsMax; ++i)
+      before.ancestors.push_back({Incarnation::random(), Sequence{i}});
+    stored = encode_record(before);
+    const auto log = backup.restored(items);
+    REQUIRE(log.has_value());
+    const Ancestors& kept = (*log)->stream({0}).ancestors;
+    REQUIRE(kept.size() == limits::kAncestorsMax);
+    CHECK(kept.front() == before.ancestors[1]);
+    CHECK(kept.back() == StreamRecord::Ancestor{before.incarnation, before.head()});
+  }
+}
+
 TEST_CASE("AProducerIsAsFarAsItsBatchesWhateverItsOlderRecordSays") {
   const Backup backup;
   Items items = backup.items();

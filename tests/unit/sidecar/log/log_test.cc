@@ -273,9 +273,12 @@ TEST_CASE("ALogOfAnotherFormatIsRefused") {
   const TempDir dir;
   open_log(dir);
   damage(dir, "", "meta", 0);
+  SECTION("whose records are as this one's") {}
+  SECTION("whose records are others") { damage(dir, "", "stream/a", 64); }
   const auto log = Log::open({dir / "log", {"a"}, kSmallFile});
   REQUIRE(!log);
   CHECK(log.error().code == ErrorCode::kVersion);
+  CHECK_THAT(log.error().message, Catch::Contains("its format is not"));
 }
 
 TEST_CASE("AnEnvironmentThatHoldsOtherThingsIsRefusedAndLeftAlone") {

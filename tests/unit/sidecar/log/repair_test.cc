@@ -5,6 +5,7 @@
 #include <random>
 #include <set>
 
+#include "common/base/limits.h"
 #include "sidecar/log/layout.h"
 #include "sidecar/log/records.h"
 #include "sidecar/log/verify.h"
@@ -150,6 +151,55 @@ TEST_CASE("ADamagedBatchBecomesAGapAndAllElseIsKept") {
   CHECK((*log)->snapshot().producers()->size() == 2);
   CHECK((*log)->snapshot().consumers()->front().second.cursor == Sequence{3});
   CHECK((*log)->stream({1}).next == made.heads["small"] + 1);
+}
+
+/// What the log was made of, by stream; with what it is itself.
+std::vector<StreamRecord> records_of(const MadeLog& made) {
+  const auto log = Log::open({made.folder(), {"large", "small"}, std::nullopt});
+  REQUIRE(log.has_value());
+  return {(*log)->stream({0}), (*log)->stream({1})};
+}
+
+TEST_CASE("ARepairedLogKnowsThatItIsTheDamagedOneUpToItsEnd") {
+  MadeLog made;
+  make_log(made, 20);
+  const StreamRecord::Ancestor first{Incarnation::random(), Sequence{3}};
+  {
+    const auto log = Log::open({made.folder(), {"large", "small"}, std::nullopt});
+    auto transaction = (*log)->begin();
+    transaction.set_ancestors({0}, {first});
+    REQUIRE(transaction.commit().has_value());
+  }
+  const std::vector<StreamRecord> before = records_of(made);
+  const auto damage = [&](const std::string& name) {
+    const auto& batch = std::prev(made.streams[name].end())->second;
+    for (const std::uint64_t offset : offsets_of(test::read_file(made.file()), batch))
+      test::write_at(made.file(), offset + batch.header.size() + 20, "damage");
+  };
+  damage("large");
+  damage("small");
+  REQUIRE(repair_log(made.folder(), kNow).has_value());
+  const std::vector<StreamRecord> after = records_of(made);
+  using Ancestors = std::vector<StreamRecord::Ancestor>;
+  CHECK(after[0].ancestors == Ancestors{first, {before[0].incarnation, before[0].head()}});
+  CHECK(after[1].ancestors == Ancestors{{before[1].incarnation, before[1].head()}});
+}
+
+TEST_CASE("OfALogWhoseTailIsLostWhoeverWasFurtherThanTheRestGoesOnInTheGap") {
+  MadeLog made;
+  make_log(made, 20);
+  const std::vector<StreamRecord> before = records_of(made);
+  const std::string whole = test::read_file(made.file());
+  const std::size_t used = whole.find_last_not_of('\0') + 1;
+  std::filesystem::resize_file(made.file(), used * 2 / 3 / kPageBytes * kPageBytes);
+  const auto repair = repair_log(made.folder(), kNow);
+  REQUIRE(repair.has_value());
+  const std::vector<StreamRecord> after = records_of(made);
+  for (std::size_t i = 0; i < 2; ++i) {
+    REQUIRE(repair->streams[i].skipped_ahead);
+    CHECK(after[i].head() > before[i].head() + limits::kRepairSkip - 1);
+    CHECK(after[i].shared_with(before[i].incarnation) == after[i].head());
+  }
 }
 
 TEST_CASE("AnOldCopyOfABatchIsNotTakenForIt") {

@@ -1,0 +1,49 @@
+#include "sidecar/log/records.h"
+
+#include <catch2/catch.hpp>
+
+#include "tests/support/made_batches.h"
+
+namespace forebay {
+namespace {
+
+using test::id_of;
+
+const auto kGrandparent = id_of<Incarnation>('1'), kParent = id_of<Incarnation>('2'),
+           kSelf = id_of<Incarnation>('3'), kStranger = id_of<Incarnation>('x');
+
+StreamRecord record_of(std::vector<StreamRecord::Ancestor> ancestors) {
+  StreamRecord record;
+  record.incarnation = kSelf;
+  record.next = record.oldest = Sequence{9001};
+  record.ancestors = std::move(ancestors);
+  return record;
+}
+
+TEST_CASE("AStreamsRecordComesBackWithItsAncestors") {
+  const StreamRecord record = record_of({{kGrandparent, {3000}}, {kParent, {6000}}});
+  const std::string bytes = encode_record(record);
+  const auto back = decode_stream_record(bytes);
+  REQUIRE(back.has_value());
+  CHECK(back->ancestors == record.ancestors);
+  CHECK(encode_record(*back) == bytes);
+}
+
+TEST_CASE("ALogThatBeganByItselfSharesNothing") {
+  const StreamRecord record = record_of({});
+  CHECK(record.shared_with(kStranger) == Sequence{0});
+  CHECK(record.shared_with(kSelf) == Sequence{0});  // rolled back: who knows to where
+}
+
+TEST_CASE("ALogSharesWithEachAncestorWhatAllSinceHaveShared") {
+  const StreamRecord grew = record_of({{kGrandparent, {3000}}, {kParent, {6000}}});
+  CHECK(grew.shared_with(kParent) == Sequence{6000});
+  CHECK(grew.shared_with(kGrandparent) == Sequence{3000});
+  CHECK(grew.shared_with(kSelf) == Sequence{6000});
+  CHECK(grew.shared_with(kStranger) == Sequence{0});
+  const StreamRecord shrank = record_of({{kGrandparent, {6000}}, {kParent, {3000}}});
+  CHECK(shrank.shared_with(kGrandparent) == Sequence{3000});
+}
+
+}  // namespace
+}  // namespace forebay
