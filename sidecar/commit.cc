@@ -92,10 +92,10 @@ class Round {
     const ConsumerKey key{request.stream, request.consumer};
     outcome_.subscribed.emplace_back(key, record);
     holds_.set(work.stream, key.consumer, start);  // before anything is trimmed with this
-    outcome_.answers.push_back(
-        {work.peer,
-         Subscribed{request.stream, stream.incarnation, start, stream.head(), stream.oldest},
-         {}});
+    outcome_.answers.push_back({work.peer,
+                                Subscribed{request.stream, stream.incarnation, start, stream.head(),
+                                           stream.oldest, stream.shared_with(request.incarnation)},
+                                {}});
     return transaction_.put_consumer(key, record);
   }
 

@@ -109,7 +109,9 @@ void Subscription::hear_head(Sequence head, MonoTime now) {
 
 /// Of one run of the sidecar over one log, the highest head; on_boot() forgets it.
 void Subscription::hear_log(const Incarnation& incarnation, Sequence head) {
-  log_head_ = incarnation == log_incarnation_ ? std::max(log_head_, head) : head;
+  const bool same = incarnation == log_incarnation_;
+  log_head_ = same ? std::max(log_head_, head) : head;
+  if (!same) log_shared_.reset();
   log_incarnation_ = incarnation;
 }
 
@@ -219,6 +221,7 @@ void Subscription::on_boot(const BootId& boot) {
   request_due_ = not_before_ = MonoTime{};
   forget_fetches();
   log_incarnation_ = Incarnation{};  // until this boot names it
+  log_shared_.reset();
   log_head_ = Sequence{};
   // What waits here is of the run before; the log tells what became of it.
   live_buffer_.clear();
@@ -368,6 +371,7 @@ void Subscription::on(const Subscribed& reply, MonoTime now) {
   registration_ids_.clear();
   request_due_ = MonoTime{};
   hear_log(reply.incarnation, reply.head);
+  log_shared_ = reply.shared;
   if (!has_cursor_) {
     has_cursor_ = true;
     cursor_ = Cursor{reply.incarnation, reply.start, 0};

@@ -111,8 +111,11 @@ class Subscription {
   [[nodiscard]] std::optional<MonoTime> beacon_due() const { return beacon_due_; }
   /// How long the most silent producer has been silent.
   [[nodiscard]] std::chrono::milliseconds producer_silence(MonoTime now) const;
-  /// The incarnation and head that the sidecar last named, for an operator's `reset --adopt`.
+  /// The incarnation that the sidecar last named, for an operator's `reset`.
   [[nodiscard]] const Incarnation& log_incarnation() const { return log_incarnation_; }
+  /// Up to where that log is certain to hold what was read of the cursor's incarnation: how far
+  /// `reset --adopt` may go on. nullopt: the sidecar has not answered the registration yet.
+  [[nodiscard]] std::optional<Sequence> log_shared() const { return log_shared_; }
   /// Of the log as it is now, unlike head(), which a log that was replaced or rolled back may never
   /// reach again.
   [[nodiscard]] Sequence log_head() const { return log_head_; }
@@ -175,6 +178,7 @@ class Subscription {
   MonoTime request_due_{};  // next registration or fetch, or when the one under way counts as lost
 
   Incarnation log_incarnation_;
+  std::optional<Sequence> log_shared_;
   Sequence log_head_;
   Sequence head_;
   std::optional<MonoTime> heard_;

@@ -180,15 +180,19 @@ Result<void> ViewBuilder::adopt(const std::string& stream) {
     return fail(ErrorCode::kNotFound, "no subscription to '" + stream + "'");
   StreamState& state = found->second;
   if (!state.record.diverged) return fail(ErrorCode::kBadInput, stream + " has not diverged");
-  const Incarnation incarnation = state.subscription->log_incarnation();
-  if (incarnation.none()) {
+  const std::optional<Sequence> shared = state.subscription->log_shared();
+  if (!shared) {
     return fail(ErrorCode::kUnavailable,
-                "the sidecar of " + stream + " has not been heard of: is it running?");
+                "the sidecar of " + stream + " has not answered yet: is it running?");
   }
   CursorRecord record = state.record;
   record.diverged = false;
   record.cursor =
-      Cursor{incarnation, std::min(record.cursor.sequence, state.subscription->log_head()), 0};
+      Cursor{state.subscription->log_incarnation(), std::min(record.cursor.sequence, *shared), 0};
+  // What a rebuild begins with is no later than what this view goes on with.
+  record.start = std::min(record.start, record.cursor.sequence);
+  spdlog::warn("{}: adopted at {} under the log's incarnation, where {} was applied", stream,
+               record.cursor.sequence.value, state.record.cursor.sequence.value);
   static_cast<void>(group());
   if (auto put = store_->put_cursor(*group_, stream, record); !put) return put;
   if (auto committed = commit(); !committed) return fail(committed.error());

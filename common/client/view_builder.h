@@ -68,9 +68,9 @@ class ViewBuilder {
   };
   [[nodiscard]] const std::vector<Skipped>& skipped() const { return skipped_; }
 
-  /// Takes a stream out of DIVERGED: goes on under the log's incarnation, from its cursor or, if
-  /// the log is shorter, from the head. kBadInput if it has not diverged, kUnavailable if the log
-  /// has not been heard of.
+  /// Takes a stream out of DIVERGED: goes on under the log's incarnation, from its cursor or, where
+  /// the log is not certain to be up to there what was applied, from the last event of which it is.
+  /// kBadInput if it has not diverged, kUnavailable if the sidecar has not said yet.
   [[nodiscard]] Result<void> adopt(const std::string& stream);
 
  private:

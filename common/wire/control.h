@@ -243,10 +243,11 @@ struct Subscribed {
   Sequence start;  // the cursor to begin with
   Sequence head;
   Sequence oldest;
+  Sequence shared;  // up to there the log is certain to hold what the request's incarnation did
   template <class Fields>
   void fields(Fields& f) {
     f("stream", stream), f("incarnation", incarnation), f("start", start), f("head", head),
-        f("oldest", oldest);
+        f("oldest", oldest), f("shared", shared);
   }
 };
 

@@ -46,7 +46,10 @@ def restore(case):
         for stream in STREAMS:
             case.need(stayed[stream] >= restored[stream], "I2", f"{stream}: the cursor {stayed[stream]} went back by itself")
         case.need(all(scene.acknowledged()[who] >= before[who] for who in before), "harness", "the ledgers went back")
-        decide(scene, dice.choice(("adopt", "rebuild")), stayed, restored)
+        mode = dice.choice(("adopt", "rebuild"))
+        if dice.random() < 0.5:
+            run_more(scene)  # before anybody decides, perhaps past where the consumer stands
+        decide(scene, mode, stayed, restored)
 
 
 def told(scene, who, publisher):
@@ -75,8 +78,7 @@ def decide(scene, mode, stayed, restored):
             case.need(code == 0, "I5", f"reset --rebuild ended with {code}: {err}")
         else:
             for stream in STREAMS:
-                code, _, err = run_verb(scene.site, 60, "consumers", "reset", "keyed", stream, "--adopt")
-                case.need(code == 0, "I5", f"reset --adopt ended with {code}: {err}")
+                adopt(scene, stream)
         for stream in STREAMS:
             wait_until(lambda name=stream: not scene.consumer.dump()["streams"][name]["diverged"], "decided", CONVERGE_SECONDS)
         more = run_more(scene)
@@ -85,7 +87,7 @@ def decide(scene, mode, stayed, restored):
                 scene.check_view(client, stream)
                 continue
             dump = scene.consumer.wait_applied(stream, more[stream], CONVERGE_SECONDS)
-            # It keeps its view and goes on after the last event of the shorter log, so that none is applied twice.
+            # It keeps its view and goes on after the last event of the backup.
             case.need(dump["streams"][stream]["lost"] == 0, "I6", f"{stream}: lost {dump['streams'][stream]['lost']}")
             counted = sum(value[1] for key, value in dump["values"].items() if key.startswith(f"{stream}/"))
             had = sum(value[1] for key, value in views.items() if key.startswith(f"{stream}/"))
@@ -93,6 +95,17 @@ def decide(scene, mode, stayed, restored):
             case.need(counted - had == more[stream] - went_on, "I4",
                       f"{stream}: {counted - had} events applied after the restore, {more[stream] - went_on} are new")  # fmt: skip
     scene.check_live()
+
+
+def adopt(scene, stream):
+    """Asked again while the consumer has yet to hear from the sidecar where the logs part."""
+
+    def adopted():
+        code, _, err = run_verb(scene.site, 60, "consumers", "reset", "keyed", stream, "--adopt")
+        scene.case.need(code == 0 or "has not answered yet" in err, "I5", f"reset --adopt ended with {code}: {err}")
+        return code == 0
+
+    wait_until(adopted, f"{stream} is adopted", CONVERGE_SECONDS)
 
 
 def run_more(scene):

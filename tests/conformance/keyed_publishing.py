@@ -140,6 +140,19 @@ class KeyedTest(unittest.TestCase):
         for key in [key for key in self.clients if key == name]:
             self.clients.pop(key).__exit__()
 
+    def adopt(self, stream="a", consumer="keyed"):
+        """Asked again while the consumer has yet to hear from the sidecar where the logs part."""
+        wait_until(lambda: self.verb("consumers", "reset", consumer, stream, "--adopt")[0] == 0, f"{stream} is adopted")
+
+    @staticmethod
+    def added(old, new):
+        """What is in a view that had `old` and was given what folds to `new`."""
+        zero = [0, 0, 0]
+        return {
+            key: [old.get(key, zero)[0] + value[0], old.get(key, zero)[1] + value[1], value[2]]
+            for key, value in (old | new).items() if key in new
+        } | {key: value for key, value in old.items() if key not in new}  # fmt: skip
+
     def assert_folded(self, consumer, *streams, lost=0):
         """The view of the streams is the fold of their logs, nothing is twice and nothing lacks."""
         for stream in streams or "abc":

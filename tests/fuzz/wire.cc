@@ -106,7 +106,7 @@ std::vector<Reply> sample_replies() {
           Resend{incarnation, producer, epoch, {}},
           Full{producer, epoch, {}, "full"},
           Refused{producer, epoch, ErrorCode::kFenced, "fenced"},
-          Subscribed{"orders", incarnation, Sequence{10}, Sequence{16}, Sequence{1}},
+          Subscribed{"orders", incarnation, Sequence{10}, Sequence{16}, Sequence{1}, Sequence{10}},
           Forgotten{"orders", "audit"},
           ProducerForgotten{"orders", producer},
           ClockTrusted{},

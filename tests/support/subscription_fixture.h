@@ -62,9 +62,9 @@ struct Fixture {
                           now);
   }
   void subscribed(std::uint64_t head = 0, const BootId& boot = kBoot,
-                  const Incarnation& incarnation = kIncarnation) {
+                  const Incarnation& incarnation = kIncarnation, std::uint64_t shared = 0) {
     REQUIRE(requests().size() == 1);
-    reply(Subscribed{"a", incarnation, {0}, {head}, {1}}, {}, boot);
+    reply(Subscribed{"a", incarnation, {0}, {head}, {1}, {shared}}, {}, boot);
   }
   /// The reply that holds batches first … end − 1 of a log of `head` batches.
   void batches(std::size_t first, std::size_t end, std::size_t head) {

@@ -6,7 +6,7 @@ import json
 import threading
 import unittest
 
-from keyed_publishing import KeyedTest, wait_until
+from keyed_publishing import KeyedTest, fold, wait_until
 
 
 def comparable(batch):
@@ -155,6 +155,78 @@ class Backup(BackupTest):
         self.forget_publishers()
         self.publish("a", 20)
         self.assert_folded(consumer, "a", "b")
+
+    def go_on(self, consumer):
+        """From 300 that are backed up to 500 that are applied; restored, and published on to 600. The view of 500."""
+        self.publish("a", 300)
+        self.back_up()
+        old = consumer.wait_applied("a", self.publish("a", 200))["values"]
+        self.forget_publishers()
+        self.assertEqual(self.restore()[0], 0)
+        self.assertEqual(self.publish("a", 300), 600)
+        consumer.wait_state("a", "DIVERGED")
+        return old
+
+    def assert_seen_from(self, consumer, sequence, old):
+        """It has applied every event of the log from there on, each once, to the view it had."""
+        dump = consumer.wait_applied("a", self.head("a"))
+        self.assertEqual(dump["values"], self.added(old, self.fold("a", sequence)))
+        self.assertEqual(dump["streams"]["a"]["lost"], 0)
+
+    def test_who_adopts_a_log_that_has_gone_past_its_cursor_sees_all_of_it_after_the_backup(self):
+        consumer = self.consumer()
+        old = self.go_on(consumer)
+        self.adopt()
+        self.assert_seen_from(consumer, 301, old)
+
+    def test_so_does_one_that_was_down_while_the_log_was_restored_and_then_repaired(self):
+        consumer = self.consumer()
+        old = self.go_on(consumer)
+        consumer.process.kill()
+        self.publishers["a"].publish([self.event(note="marked-for-damage" * 10) for _ in range(40)])
+        self.publishers["a"].flush(30)
+        self.forget_publishers()
+
+        def damage_and_repair(folder):
+            whole = (folder / "data.mdb").read_bytes()
+            at = whole.index(b"marked-for-damage")
+            (folder / "data.mdb").write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+            self.assertEqual(self.verb("verify", "left", "--repair")[0], 0)
+
+        self.restart_sidecar("left", damage_and_repair)
+        consumer.start()
+        consumer.wait_state("a", "DIVERGED")
+        self.adopt()
+        dump = consumer.wait_applied("a", 640)
+        log = [batch for batch in self.batches("a") if batch.base <= 600]
+        self.assertEqual(dump["values"], self.added(old, fold("a", log, 301)))
+        self.assertEqual(dump["streams"]["a"]["lost"], 40)
+
+    def test_who_was_not_ahead_of_the_backup_goes_on_at_its_cursor(self):
+        consumer = self.consumer()
+        old = consumer.wait_applied("a", self.publish("a", 200))["values"]
+        consumer.process.kill()
+        self.publish("a", 100)
+        self.back_up()
+        self.forget_publishers()
+        self.assertEqual(self.restore()[0], 0)
+        self.publish("a", 50)
+        consumer.start()
+        consumer.wait_state("a", "DIVERGED")
+        self.adopt()
+        self.assert_seen_from(consumer, 201, old)
+
+    def test_a_consumer_is_told_up_to_where_the_log_is_the_one_it_read(self):
+        self.publish("a", 300)
+        before = self.batches("a")[0].incarnation
+        self.back_up()
+        self.forget_publishers()
+        self.assertEqual(self.restore()[0], 0)
+        self.publish("a", 50)
+        for incarnation, shared in ((before, 300), (self.batches("a")[0].incarnation, 300), (b"x" * 16, 0)):
+            told = self.client("a").request("subscribe", "subscribed", stream="a", consumer="other", start="cursor",
+                                            incarnation=incarnation, cursor=200)  # fmt: skip
+            self.assertEqual((told["start"], told["head"], told["shared"]), (200, 350, shared))
 
     def test_a_file_that_is_published_again_fills_in_what_the_backup_lacks(self):
         path = self.installation.folder / "events.ndjson"

@@ -206,10 +206,25 @@ TEST_CASE("AStartIsResolvedAtItsPlaceInTheQueue") {
     const auto answer = start_of({"a", "c", "cursor", 0, id_of<Incarnation>('X'), {2}});
     CHECK(answer.start == Sequence{2});
     CHECK(answer.incarnation == f.log->stream({0}).incarnation);
+    CHECK(answer.shared == Sequence{0});
   }
   const auto consumers = f.log->snapshot().consumers();
   REQUIRE(consumers->size() == 1);
   CHECK(consumers->front().first == ConsumerKey{"a", "c"});
+}
+
+TEST_CASE("AConsumerOfALogThatThisOneWasMadeOfIsToldWhereTheyParted") {
+  CommitFixture f;
+  f.commit(f.registration(1), f.batch(1, 0, 3));
+  const auto before = id_of<Incarnation>('X');
+  {
+    auto transaction = f.log->begin();
+    transaction.set_ancestors({0}, {{before, {2}}});
+    REQUIRE(transaction.commit().has_value());
+  }
+  const auto outcome =
+      f.commit(SubscribeWork{{"peer", 1}, {0}, {"a", "c", "cursor", 0, before, {9}}, {}});
+  CHECK(std::get<Subscribed>(outcome.answers.at(0).reply).shared == Sequence{2});
 }
 
 TEST_CASE("AConsumerThatRegistersAgainKeepsItsStartAndWhatItLost") {

@@ -131,6 +131,20 @@ TEST_CASE("DivergedIsLeftByNothingThatComesIn") {
   CHECK(f.subscription.next_due() == MonoTime::max());
 }
 
+TEST_CASE("HowFarALogIsTheOneThatWasReadIsKnownFromTheRegistrationWithItsBoot") {
+  Fixture f;
+  f.go_live(3);
+  f.beacon(2, kNextBoot, kOther);
+  CHECK(f.state() == State::kDiverged);
+  CHECK_FALSE(f.subscription.log_shared());
+  f.subscribed(4, kNextBoot, kOther, 2);
+  CHECK(f.subscription.log_shared() == Sequence{2});
+  f.beacon(9, kNextBoot, kOther);  // what is published since does not change it
+  CHECK(f.subscription.log_shared() == Sequence{2});
+  f.beacon(9, id_of<BootId>('d'), kOther);
+  CHECK_FALSE(f.subscription.log_shared());
+}
+
 TEST_CASE("OneThatBeginsDivergedAsCommittedStaysSo") {
   Fixture f;
   f.subscription.begin_diverged();

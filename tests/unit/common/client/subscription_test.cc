@@ -14,7 +14,7 @@ TEST_CASE("AStartIsResolvedAndCommittedBeforeTheFirstFetch") {
   const auto& request = std::get<Subscribe>(requests[0]);
   CHECK(request.start == "time");
   CHECK(request.time_ns == 99);
-  f.reply(Subscribed{"a", kIncarnation, {4}, {6}, {1}});
+  f.reply(Subscribed{"a", kIncarnation, {4}, {6}, {1}, {}});
   CHECK(f.taken() == "start4 ");
   CHECK(f.requests().empty());
   f.broadcast(f.log.batch(2));
@@ -35,7 +35,7 @@ TEST_CASE("ACursorRegistersAsSuchAndItsChecksumGoesWithTheFetch") {
   const auto& request = std::get<Subscribe>(requests.at(0));
   CHECK(request.start == "cursor");
   CHECK(request.cursor == Sequence{4});
-  f.reply(Subscribed{"a", kIncarnation, {4}, {4}, {1}});
+  f.reply(Subscribed{"a", kIncarnation, {4}, {4}, {1}, {}});
   CHECK(f.fetch()->checksum == log.checksum(1));
 }
 
@@ -52,7 +52,7 @@ TEST_CASE("TheFirstBeaconFindsARegistrationUnderWay") {
   REQUIRE(f.requests().size() == 1);
   f.beacon(0);
   CHECK(f.requests().empty());
-  f.reply(Subscribed{"a", kIncarnation, {0}, {0}, {1}});
+  f.reply(Subscribed{"a", kIncarnation, {0}, {0}, {1}, {}});
   CHECK(f.fetch());
 }
 
@@ -89,7 +89,7 @@ TEST_CASE("OfARegistrationThatWasRepeatedAnyMayBeAnswered") {
   // One at a time is under way in the sidecar, and that one is slow.
   f.reply(ErrorReply{ErrorCode::kUnavailable, "it is being registered just now"});
   f.last_id = first;
-  f.reply(Subscribed{"a", kIncarnation, {0}, {0}, {1}});
+  f.reply(Subscribed{"a", kIncarnation, {0}, {0}, {1}, {}});
   f.now += limits::kFetchTimeout;
   CHECK(f.fetch());  // a poll, and no registration
 }

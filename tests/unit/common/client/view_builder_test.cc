@@ -166,33 +166,84 @@ TEST_CASE("WhatIsNotCommittedHasNoEffect") {
   CHECK_FALSE(log.builder_->commit().value());
 }
 
-TEST_CASE("AdoptingAShorterLogGoesOnAtItsHeadAndNotAtTheOldOnes") {
-  LogAndBuilder log(plan_of(Sequence{0}, std::nullopt));
-  log.hear_first_beacon();
-  log.append(kThree);
-  log.serve();
+/// A consumer "c" that registers, and has applied a log of three.
+class Applied : public LogAndBuilder {
+ public:
+  Applied() : LogAndBuilder(plan_of(Sequence{0}, std::nullopt), "c") {
+    hear_first_beacon();
+    subscribed(Sequence{0});
+    append(kThree);
+    serve();
+    REQUIRE(record().cursor.sequence == Sequence{3});
+  }
+  /// Answers its registration.
+  void subscribed(Sequence shared) {
+    const auto requests = builder_->subscription("a")->take_requests(kNow, next_id_);
+    REQUIRE(requests.size() == 1);
+    REQUIRE(std::holds_alternative<Subscribe>(requests[0].second));
+    builder_->subscription("a")->on_reply(
+        {{requests[0].first.id, boot_},
+         Subscribed{"a", incarnation_, Sequence{3}, head_, Sequence{1}, shared}},
+        {}, kNow);
+    REQUIRE(builder_->apply(1 << 20));
+    REQUIRE(builder_->commit());
+  }
+  /// The sidecar comes back with another log, which goes on to `head`.
+  void replace(Sequence head) {
+    incarnation_ = Incarnation::random();
+    boot_ = BootId::random();
+    head_ = head;
+    beacon(incarnation_, boot_, head);
+    REQUIRE(record().diverged);
+  }
+};
+
+TEST_CASE("AdoptingGoesOnWhereTheLogsPartedHoweverFarTheNewOneHasCome") {
+  Applied log;
   CHECK(log.builder_->adopt("a").error().code == ErrorCode::kBadInput);
   CHECK(log.builder_->adopt("b").error().code == ErrorCode::kNotFound);
-  const Incarnation other = Incarnation::random();
-  log.beacon(other, BootId::random(), Sequence{2});
-  REQUIRE(log.record().diverged);
-  log.builder_.emplace(
-      ViewBuilder::make(*log.store_, log.handler_, "", {plan_of({}, {})}, false).value());
-  CHECK(log.builder_->adopt("a").error().code == ErrorCode::kUnavailable);  // not heard of again
-  const BootId boot = BootId::random();
-  log.beacon(other, boot, Sequence{1});
-  log.beacon(other, boot, Sequence{2});
+  log.replace(Sequence{9});
+  SECTION("told to the one that saw it") {}
+  SECTION("told to one that began diverged") {
+    log.builder_.emplace(
+        ViewBuilder::make(*log.store_, log.handler_, "c", {plan_of({}, {})}, false).value());
+  }
+  CHECK(log.builder_->adopt("a").error().code == ErrorCode::kUnavailable);
+  log.beacon(log.incarnation_, log.boot_, log.head_);  // does not tell where they parted
+  CHECK(log.builder_->adopt("a").error().code == ErrorCode::kUnavailable);
+  log.subscribed(Sequence{2});
   REQUIRE(log.builder_->adopt("a"));
   CHECK_FALSE(log.record().diverged);
   CHECK(log.record().cursor.sequence == Sequence{2});
-  CHECK(log.record().cursor.incarnation == other);
+  CHECK(log.record().cursor.incarnation == log.incarnation_);
+}
+
+TEST_CASE("AdoptingALogThatPartedLaterGoesOnAtTheCursor") {
+  Applied log;
+  log.replace(Sequence{9});
+  log.subscribed(Sequence{7});
+  REQUIRE(log.builder_->adopt("a"));
+  CHECK(log.record().cursor.sequence == Sequence{3});
+}
+
+TEST_CASE("AdoptingFromBeforeItsStartBeginsThereFromThenOn") {
+  Applied log;
+  CursorRecord record = log.record();
+  record.start = Sequence{3};
+  record.diverged = true;
+  WriteTransaction write = log.store_->store().write();
+  REQUIRE(log.store_->put_cursor(write, "a", record).has_value());
+  REQUIRE(write.commit().has_value());
+  log.builder_.emplace(
+      ViewBuilder::make(*log.store_, log.handler_, "c", {plan_of({}, {})}, false).value());
+  log.incarnation_ = Incarnation::random();
+  log.subscribed(Sequence{1});
+  REQUIRE(log.builder_->adopt("a"));
+  CHECK(log.record().start == Sequence{1});  // a rebuild would lack 2 and 3 otherwise
 }
 
 TEST_CASE("ALogThatABatchNamedFirstIsTheOneAdopted") {
-  LogAndBuilder log(plan_of(Sequence{0}, std::nullopt));
-  log.hear_first_beacon();
-  log.append(kThree);
-  log.serve();
+  Applied log;
   log.beacon(log.incarnation_, log.boot_, Sequence{3});  // LIVE
   const Incarnation old = std::exchange(log.incarnation_, Incarnation::random());
   log.head_ = Sequence{0};
@@ -203,10 +254,14 @@ TEST_CASE("ALogThatABatchNamedFirstIsTheOneAdopted") {
   REQUIRE(log.builder_->apply(1 << 20));
   REQUIRE(log.builder_->commit());
   REQUIRE(log.record().diverged);
+  CHECK(log.builder_->adopt("a").error().code == ErrorCode::kUnavailable);
+  log.boot_ = BootId::random();
+  log.beacon(log.incarnation_, log.boot_, Sequence{1});
+  log.subscribed(Sequence{0});
   REQUIRE(log.builder_->adopt("a"));
   CHECK(log.record().cursor.incarnation == log.incarnation_);
   CHECK(log.record().cursor.incarnation != old);
-  CHECK(log.record().cursor.sequence == Sequence{1});
+  CHECK(log.record().cursor.sequence == Sequence{0});
 }
 
 }  // namespace
