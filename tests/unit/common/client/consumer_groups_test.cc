@@ -49,7 +49,7 @@ class LargeLog {
       const RequestMessage& request) const {
     const std::uint64_t id = request.envelope.id;
     if (std::holds_alternative<Subscribe>(request.body))
-      return {{id, Subscribed{"a", kIncarnation, {0}, {kBatches}, {1}}, {}}};
+      return {{id, Subscribed{"a", kIncarnation, {0}, {kBatches}, {1}, {}}, {}}};
     const auto* fetch = std::get_if<Fetch>(&request.body);
     if (fetch == nullptr) return {};
     return {{id, Batches{"a", kIncarnation, {kBatches + 1}, false, {kBatches}, {1}},

@@ -74,7 +74,7 @@ TEST_CASE("WhoIsForgottenRegistersAgainAtItsCursor") {
   const auto requests = f.requests();
   REQUIRE(requests.size() == 1);
   CHECK(std::get<Subscribe>(requests[0]).cursor == Sequence{4});
-  f.reply(Subscribed{"a", kIncarnation, {4}, {4}, {1}});
+  f.reply(Subscribed{"a", kIncarnation, {4}, {4}, {1}, {}});
   CHECK(f.requests().empty());
   CHECK(f.state() == State::kLive);
 }
@@ -104,14 +104,14 @@ TEST_CASE("OfRegistrationsThatWereRepeatedOnlyTheLatestAreAwaited") {
   }
   SECTION("the one before them") {
     f.last_id = ids[0];
-    f.reply(Subscribed{"a", kIncarnation, {0}, {0}, {1}});
+    f.reply(Subscribed{"a", kIncarnation, {0}, {0}, {1}, {}});
     const auto requests = f.requests();
     REQUIRE(requests.size() == 1);
     CHECK(std::holds_alternative<Subscribe>(requests[0]));
   }
   SECTION("the oldest of them") {
     f.last_id = ids[1];
-    f.reply(Subscribed{"a", kIncarnation, {0}, {0}, {1}});
+    f.reply(Subscribed{"a", kIncarnation, {0}, {0}, {1}, {}});
     CHECK(f.fetch());
   }
 }
