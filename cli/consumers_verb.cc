@@ -1,56 +1,71 @@
 // forebay consumers list | reset | forget
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <filesystem>
+#include <future>
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "cli/consumer_list.h"
 #include "cli/node_client.h"
 #include "cli/reach.h"
 #include "cli/table.h"
 #include "cli/verb.h"
 #include "common/base/limits.h"
 #include "common/client/control_client.h"
+#include "topology/endpoints.h"
 
 namespace forebay {
 namespace {
 
-void print_line(const std::string& line) { std::fprintf(stdout, "%s\n", line.c_str()); }
-
-std::string number(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  return found == object.end() || found->is_null() ? std::string() : print_json(*found);
+Result<Json> report_of(const Globals& globals, const Topology& topology, const Sidecar& sidecar) {
+  const auto reached = reach(globals, topology, sidecar);
+  if (!reached) return fail(reached.error());
+  const auto client = reached->control();
+  if (!client) return fail(client.error());
+  return report_of(**client);
 }
 
-/// Every stream of every node that subscribes.
+/// What a consumer says of itself, if it runs on this host.
+std::optional<Json> status_of(const Topology& topology, const Node& node) {
+  const std::string endpoint = node_endpoints(topology, node).control;
+  std::error_code ignored;
+  // Who never ran here is not waited for.
+  if (!std::filesystem::exists(endpoint.substr(std::string_view("ipc://").size()), ignored))
+    return std::nullopt;
+  const auto client = NodeClient::connect(topology, node);
+  if (!client) return std::nullopt;
+  auto status = (*client)->ask({{"op", "status"}}, limits::kStatusTimeout);
+  if (!status) return std::nullopt;
+  return std::move(*status);
+}
+
+/// All sidecars at once, so that those which are down cost one timeout together.
+ConsumersHeard hear(const Globals& globals, const Topology& topology) {
+  std::vector<std::future<Result<Json>>> asked;
+  for (const Sidecar& sidecar : topology.sidecars) {
+    asked.push_back(
+        std::async(std::launch::async, [&] { return report_of(globals, topology, sidecar); }));
+  }
+  ConsumersHeard heard;
+  for (const Node& node : topology.nodes) {
+    if (node.subscribes.empty()) continue;
+    if (auto status = status_of(topology, node)) heard.nodes.emplace(node.name, std::move(*status));
+  }
+  for (std::size_t i = 0; i < asked.size(); ++i)
+    heard.sidecars.emplace(topology.sidecars[i].name, asked[i].get());
+  return heard;
+}
+
 int list(const Globals& globals) {
   const auto topology = load(globals);
   if (!topology) return exit_with(topology.error());
-  std::vector<std::vector<std::string>> rows{
-      {"CONSUMER", "STREAM", "STATE", "CURSOR", "HEAD", "LAG", "LOST", "FAILED", "AGE MS"}};
-  Json all = Json::array();
+  const ConsumersHeard heard = hear(globals, *topology);
+  const Json all = consumer_list(*topology, heard);
+  std::fputs((globals.json ? print_json(all) + "\n" : aligned(consumer_rows(all))).c_str(), stdout);
   int exit_code = kExitDone;
-  for (const Node& node : topology->nodes) {
-    if (node.subscribes.empty()) continue;
-    const auto client = NodeClient::connect(*topology, node);
-    if (!client) return exit_with(client.error());
-    const auto status = (*client)->ask({{"op", "status"}}, limits::kStatusTimeout);
-    if (!status) {
-      exit_code = exit_with(status.error());
-      all.push_back({{"consumer", node.name}, {"error", status.error().message}});
-      rows.push_back({node.name, "-", "! does not answer"});
-      continue;
-    }
-    all.push_back(*status);
-    for (const Json& stream : status->at("streams")) {
-      rows.push_back({node.name, stream.value("stream", ""), stream.value("state", ""),
-                      number(stream, "cursor"), number(stream, "head"), number(stream, "lag"),
-                      number(stream, "lost"), number(stream, "failed"), number(stream, "age_ms")});
-    }
-  }
-  if (globals.json) {
-    print_line(print_json(all));
-  } else {
-    std::fputs(aligned(rows).c_str(), stdout);
+  for (const auto& [_, report] : heard.sidecars) {
+    if (!report) exit_code = exit_with(report.error());
   }
   return exit_code;
 }
@@ -113,6 +128,7 @@ void add_consumers_verb(CLI::App& app, Globals& globals) {
       add_verb(*verb, globals, "list", "Where each consumer stands in each of its streams",
                "  forebay consumers list --json\n");
   add_json_flag(*list_verb, globals);
+  add_key_option(*list_verb, globals);
   run_as(*list_verb, globals, [&globals] { return list(globals); });
 
   CLI::App* forget_verb =

@@ -5,8 +5,8 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "common/base/limits.h"
-#include "common/event/json_value.h"
+#include "cli/health.h"
+#include "cli/json_fields.h"
 
 namespace forebay {
 namespace {
@@ -15,54 +15,24 @@ using Row = std::vector<std::string>;
 
 constexpr std::size_t kStreamColumns = 7;    // stream … lost
 constexpr std::size_t kConsumerColumns = 7;  // consumer … state
-// What nanoseconds still count.
-constexpr std::uint64_t kSilenceMsMax =
-    std::chrono::floor<std::chrono::milliseconds>(std::chrono::nanoseconds::max()).count();
 
 std::uint64_t number(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
+  return number_in(object, key).value_or(0);
 }
-
-std::string text(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
-}
-
-const Json& list(const Json& object, const char* key) {
-  static const Json none = Json::array();
-  const auto found = object.find(key);
-  return found != object.end() && found->is_array() ? *found : none;
-}
-
-/// The last column: "ok", or what is wrong.
-class Health {
- public:
-  void add(bool wrong, std::string_view what) {
-    if (wrong) wrongs_ += (wrongs_.empty() ? "! " : ", ") + std::string(what);
-  }
-  [[nodiscard]] std::string text() const { return wrongs_.empty() ? "ok" : wrongs_; }
-
- private:
-  std::string wrongs_;
-};
 
 void add_consumer(Row& row, Health& health, const SidecarAnswer& answer, const Json& consumer,
                   const Alerts& alerts) {
-  const std::string stream = text(consumer, "stream"), name = text(consumer, "consumer");
+  const std::string stream = text_in(consumer, "stream"), name = text_in(consumer, "consumer");
   const std::uint64_t lag = number(consumer, "lag");
-  const std::string state = text(consumer, "state");
+  const std::string state = text_in(consumer, "state");
   const auto age = answer.ages.find({stream, name});
   std::string shown_age = lag == 0 ? "0s" : "";
   if (age != answer.ages.end()) shown_age = short_duration(age->second);
   row.insert(row.end(), {name, std::to_string(number(consumer, "cursor")), std::to_string(lag),
                          shown_age, std::to_string(number(consumer, "lost")),
                          std::to_string(number(consumer, "failed")), state});
-  const bool heard = consumer.contains("heard_ms") && consumer["heard_ms"].is_number_unsigned();
-  const std::chrono::milliseconds silence(std::min(number(consumer, "heard_ms"), kSilenceMsMax));
   health.add(state == "DIVERGED", "diverged");
-  health.add(!heard, "not heard of");
-  health.add(heard && silence > limits::kConsumerSilent, "silent " + short_duration(silence));
+  health.add_silence(milliseconds_in(consumer, "heard_ms"));
   health.add(lag > alerts.lag_events, "lag");
   health.add(age != answer.ages.end() && age->second > alerts.lag_age, "old");
   health.add(number(consumer, "lost") > 0, "lost");
@@ -71,7 +41,7 @@ void add_consumer(Row& row, Health& health, const SidecarAnswer& answer, const J
 
 void add_stream(std::vector<Row>& rows, const SidecarAnswer& answer, const Json& stream,
                 const Alerts& alerts) {
-  const std::string name = text(stream, "stream");
+  const std::string name = text_in(stream, "stream");
   const auto rate = answer.rates.find(name);
   char rate_text[32] = "";
   if (rate != answer.rates.end())
@@ -94,8 +64,8 @@ void add_stream(std::vector<Row>& rows, const SidecarAnswer& answer, const Json&
   health.add(number(stream, "damaged") > 0, "damaged");
   health.add(number(stream, "lost") > 0, "lost events");
   bool first = true;
-  for (const Json& consumer : list(*answer.report, "consumers")) {
-    if (text(consumer, "stream") != name) continue;
+  for (const Json& consumer : list_in(*answer.report, "consumers")) {
+    if (text_in(consumer, "stream") != name) continue;
     if (!first) {
       row.assign(kStreamColumns, "");
       row[0] = name;
@@ -124,9 +94,9 @@ Result<Json> parse_report(std::string_view text) {
 
 std::vector<Behind> consumers_behind(const Json& report) {
   std::vector<Behind> behind;
-  for (const Json& consumer : list(report, "consumers")) {
+  for (const Json& consumer : list_in(report, "consumers")) {
     if (number(consumer, "lag") == 0) continue;
-    behind.push_back({text(consumer, "stream"), text(consumer, "consumer"),
+    behind.push_back({text_in(consumer, "stream"), text_in(consumer, "consumer"),
                       Sequence{number(consumer, "cursor")}});
   }
   return behind;
@@ -135,10 +105,10 @@ std::vector<Behind> consumers_behind(const Json& report) {
 std::vector<std::string> streams_not_served(const SidecarAnswer& answer) {
   std::vector<std::string> missing;
   if (!answer.report) return missing;
-  const Json& served = list(*answer.report, "streams");
+  const Json& served = list_in(*answer.report, "streams");
   for (const std::string& name : answer.streams) {
     if (std::none_of(served.begin(), served.end(),
-                     [&](const Json& stream) { return text(stream, "stream") == name; })) {
+                     [&](const Json& stream) { return text_in(stream, "stream") == name; })) {
       missing.push_back(name);
     }
   }
@@ -149,14 +119,14 @@ void add_rates(SidecarAnswer& now, const SidecarAnswer& before) {
   if (!now.report || !before.report) return;
   const double seconds = std::chrono::duration<double>(now.asked - before.asked).count();
   if (seconds <= 0) return;
-  for (const Json& stream : list(*now.report, "streams")) {
-    for (const Json& earlier : list(*before.report, "streams")) {
-      if (text(stream, "stream") != text(earlier, "stream") ||
-          text(stream, "incarnation") != text(earlier, "incarnation") ||
+  for (const Json& stream : list_in(*now.report, "streams")) {
+    for (const Json& earlier : list_in(*before.report, "streams")) {
+      if (text_in(stream, "stream") != text_in(earlier, "stream") ||
+          text_in(stream, "incarnation") != text_in(earlier, "incarnation") ||
           number(stream, "head") < number(earlier, "head")) {
         continue;
       }
-      now.rates[text(stream, "stream")] =
+      now.rates[text_in(stream, "stream")] =
           static_cast<double>(number(stream, "head") - number(earlier, "head")) / seconds;
     }
   }
@@ -176,7 +146,7 @@ std::vector<Row> status_rows(const std::vector<SidecarAnswer>& answers, const Al
       rows.push_back(std::move(row));
       continue;
     }
-    for (const Json& stream : list(*answer.report, "streams")) {
+    for (const Json& stream : list_in(*answer.report, "streams")) {
       add_stream(rows, answer, stream, alerts);
     }
     for (const std::string& name : streams_not_served(answer)) {

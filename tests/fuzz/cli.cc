@@ -1,4 +1,5 @@
 // What the tools make of the answers of sidecars and nodes.
+#include "cli/consumer_list.h"
 #include "cli/status_report.h"
 #include "common/event/json_value.h"
 #include "tests/fuzz/fuzz.h"
@@ -19,6 +20,8 @@ void decode_status_report(std::string_view input) {
   const auto rows = status_rows({answer, before}, {});
   for (const auto& row : rows)
     require(row.size() == rows.front().size(), "a row has as many cells as any other");
+  const ConsumersHeard heard{{{"near", *report}}, {{"audit", *report}}};
+  static_cast<void>(consumer_rows(consumer_list({}, heard)));
 }
 
 std::vector<std::string> status_report_seeds() {

@@ -2,6 +2,7 @@
 """With `discard = "new"` a stream takes no new events rather than trim what a consumer has yet to read; nothing is lost,
 other streams go on, and it goes on by itself when the consumer has read or is forgotten."""
 
+import json
 import unittest
 
 from keyed_publishing import KeyedTest, wait_until
@@ -59,6 +60,31 @@ class RetentionWaits(KeyedTest):
         code, _, errors = self.forget()
         self.assertEqual(code, 2)
         self.assertIn("no consumer 'keyed' of stream 'a' is registered here", errors)
+
+    def test_a_consumer_that_left_the_topology_is_listed_and_forgotten(self):
+        self.fill()
+        topology = self.installation.topology
+        before, _, after = topology.read_text().partition("[nodes.keyed]")
+        topology.write_text(before + after[after.index("[nodes.recorder]") :])
+        self.restart_sidecar("left")
+        self.assertEqual(self.listed("keyed"), {"a": (False, True), "b": (False, True), "c": (False, True)})
+        code, out, errors = self.verb("consumers", "list")
+        (line,) = [line for line in out.splitlines() if line.startswith("keyed") and line.split()[1] == "a"]
+        self.assertEqual((code, line.endswith("not in the topology: `consumers forget`")), (0, True), out + errors)
+        self.assertEqual(self.listed("recorder"), {"a": (True, False)})
+        self.assertEqual(self.forget()[0], 0)
+        wait_until(lambda: not self.status("a")["refusing"], "it holds nothing any more")
+        self.assertEqual(set(self.listed("keyed")), {"b", "c"})
+        self.assertEqual(self.sidecars["right"].stop(), 0)
+        code, out, errors = self.verb("consumers", "list", "--json")
+        self.assertEqual((code, "right/control.sock" in errors, json.loads(out)[-1]["sidecar"]), (1, True, "right"), errors)
+
+    def listed(self, consumer):
+        """By stream, whether the topology has it and whether it is registered."""
+        code, out, errors = self.verb("consumers", "list", "--json")
+        self.assertEqual(code, 0, errors)
+        found = [each["streams"] for each in json.loads(out) if each["consumer"] == consumer]
+        return {each["stream"]: (each["in_topology"], each["registered"]) for streams in found for each in streams}
 
 
 class ALogThatAConsumerKeepsFull(KeyedTest):

@@ -140,6 +140,15 @@ class TwoHosts(unittest.TestCase):
         consumer = self.start_consumer()
         self.publish("a", 300)
         wait_until(lambda: self.caught_up(300), f"all arrive\n{consumer.errors()}", 30)
+        # A host has files of its own: from this one, nothing of the consumer is to be seen but what its sidecar knows.
+        elsewhere = self.installation.topology.with_name("elsewhere.toml")
+        elsewhere.write_text(self.installation.topology.read_text().replace("../state", "../elsewhere"))
+        code, out, errors = self.there("consumers", "list", "--json", "--key", self.alice, topology=elsewhere)
+        self.assertEqual(code, 0, errors)
+        (counter,) = json.loads(out)
+        (entry,) = counter["streams"]
+        self.assertEqual((counter["consumer"], counter["build"]), ("counter", None))
+        self.assertEqual((entry["cursor"], entry["head"], entry["age_ms"], entry["registered"]), (300, 300, None, True))
         self.sidecar.kill()
         self.start_sidecar()
         self.publish("a", 50)
