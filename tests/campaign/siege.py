@@ -300,6 +300,11 @@ class Siege:
             wrong = differences(*view_and_fold(consumer, logs))
             need(not wrong, "I4", f"{name}'s view differs from the log (has, must have): {wrong}")
         need("Assertion failed" not in self.sidecar.errors(), "I8", self.sidecar.errors()[-1000:])
+        folder = self.installation.folder
+        secrets = [path.read_text().strip() for pattern in ("state/*/secret.key", "*.key") for path in folder.glob(pattern)]
+        for said in (*folder.glob("*.out"), *folder.glob("*.err")):
+            text = said.read_text(errors="replace")
+            need(not any(secret in text for secret in secrets), "I9", f"{said.name} has a secret key")
 
     def stop(self):
         code = self.sidecar.stop()

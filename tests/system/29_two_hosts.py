@@ -7,6 +7,7 @@ import pathlib
 import subprocess
 import sys
 import unittest
+import unittest.mock
 
 from forebay_test import Installation, wait_until
 
@@ -63,10 +64,13 @@ class Hosts:
 
 class TwoHosts(unittest.TestCase):
     def setUp(self):
+        self.enterContext(unittest.mock.patch.dict(os.environ, FOREBAY_LOG="trace"))
         self.hosts = self.enterContext(Hosts())
         # The example program looks for its topology beside it.
         self.installation = Installation(TOPOLOGY)
         self.addCleanup(lambda: self.installation.__exit__(False))
+        self.said, self.secrets = [], set()
+        self.addCleanup(self.check_that_no_secret_was_said)
         folder = self.installation.folder / "topology"
         folder.mkdir()
         self.installation.topology = self.installation.topology.rename(folder / "single.toml")
@@ -81,16 +85,30 @@ class TwoHosts(unittest.TestCase):
         path = self.installation.topology
         path.write_text(path.read_text() + "\n".join(lines) + "\n")
 
+    def check_that_no_secret_was_said(self):
+        """By any process, of any key that there was."""
+        folder = self.installation.folder
+        outputs = [path.read_text(errors="replace") for end in ("out", "err") for path in folder.glob(f"*.{end}")]
+        self.assertGreaterEqual(len(self.secrets), 3)
+        for text in self.said + outputs:
+            self.assertFalse([secret for secret in self.secrets if secret in text], text)
+
+    def add_secrets(self):
+        for pattern in ("state/*/secret.*", "*.key"):
+            self.secrets.update(path.read_text().strip() for path in self.installation.folder.glob(pattern))
+
     def verb(self, *words):
         process = self.installation.forebay(*map(str, words), log="verb")
         code = process.wait(60)
         out, errors = process.output(), process.errors()
         process.out_path.unlink(), process.err_path.unlink()
+        self.said += out, errors
         return code, out, errors
 
     def generate(self, *words):
         code, out, errors = self.verb("keys", "generate", *words)
         self.assertEqual(code, 0, errors)
+        self.add_secrets()
         return out.strip()
 
     def start_sidecar(self):
@@ -284,6 +302,7 @@ class TwoHosts(unittest.TestCase):
         program = self.installation.program("forebay")
         command = self.hosts.on("there", program, *words, "-t", topology or self.installation.topology)
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        self.said += done.stdout, done.stderr
         return done.returncode, done.stdout, done.stderr
 
 
