@@ -85,6 +85,7 @@ def by_the_log(case):
         scene.work()
         wait_until(lambda: is_full(scene), "it is full", 120)
         stands_still(scene)
+        scene.check_disk()
         if limited:  # the topology says more from the next start on
             text = scene.site.topology.read_text()
             scene.site.topology.write_text(text.replace('"12MiB"', '"1900MiB"'))

@@ -9,6 +9,7 @@
 import json
 import os
 import pathlib
+import re
 import signal
 import sys
 import time
@@ -131,6 +132,13 @@ class Scene:
         memory, files = self.sidecar.anonymous_memory(), len(os.listdir(f"/proc/{self.sidecar.pid}/fd"))
         self.case.need(memory < MEMORY_MAX, "I8", f"the sidecar has {memory >> 20} MiB")
         self.case.need(files < FILES_MAX, "I8", f"the sidecar has {files} descriptors")
+        self.check_disk()
+
+    def check_disk(self):
+        """The log's file has its bound, where the topology says one now."""
+        limit = re.search(r'disk_max = "(\d+)MiB"', self.site.topology.read_text())
+        size = (self.state / "left" / "data.mdb").stat().st_size
+        self.case.need(not limit or size <= int(limit[1]) << 20, "I8", f"the log's file has {size} bytes: {limit and limit[0]}")
 
     def check_log(self, client, stream):
         """I1 to I3, from 1 on; and all that was sent."""
