@@ -122,7 +122,9 @@ Result<std::size_t> ViewBuilder::apply_events(const std::string& stream, StreamS
     if (!accepted) {
       writer.refuse();
       ++state.record.failed;
-      spdlog::warn("{} {} failed: {}", stream, sequence.value, accepted.error().message);
+      if (const auto count = failures_.next(stream))
+        spdlog::warn("{} {} failed, {} since the start: {}", stream, sequence.value, *count,
+                     accepted.error().message);
       if (auto put = store_->put_failed(group(), stream, sequence, header.place.commit_time,
                                         accepted.error().message, *encoded);
           !put) {

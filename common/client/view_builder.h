@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "common/base/ever_rarer.h"
 #include "common/client/consumer_store.h"
 #include "common/client/handler.h"
 #include "common/client/subscription.h"
@@ -93,6 +94,7 @@ class ViewBuilder {
   std::optional<WriteTransaction> group_;
   std::string last_first_;  // the stream that apply began with
   std::vector<Skipped> skipped_;
+  EverRarer failures_;  // logged, by stream
 };
 
 }  // namespace forebay

@@ -1,6 +1,11 @@
 #include "common/client/view_builder.h"
 
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <sstream>
 
 #include "common/event/event_codec.h"
 #include "tests/support/batches.h"
@@ -148,6 +153,21 @@ TEST_CASE("ARefusedEventLeavesOnlyItsRecord") {
   REQUIRE(failed.size() == 1);
   CHECK(failed[0].sequence == Sequence{2});
   CHECK(failed[0].reason == "refused by the test");
+}
+
+TEST_CASE("AFloodOfRefusedEventsIsNotAFloodOfLines") {
+  std::ostringstream said;
+  const auto before = spdlog::default_logger();
+  spdlog::set_default_logger(std::make_shared<spdlog::logger>(
+      "test", std::make_shared<spdlog::sinks::ostream_sink_st>(said)));
+  LogAndBuilder log(plan_of(Sequence{0}, std::nullopt));
+  log.hear_first_beacon();
+  log.append(std::vector<std::string>(1000, "bad.happened"));
+  log.serve();
+  spdlog::set_default_logger(before);
+  CHECK(log.record().failed == 1000);
+  const std::string text = said.str();
+  CHECK(std::count(text.begin(), text.end(), '\n') == 10);
 }
 
 TEST_CASE("WhatIsNotCommittedHasNoEffect") {
