@@ -2,16 +2,12 @@
 
 #include <algorithm>
 
+#include "common/base/printable.h"
+
 namespace forebay {
 
 std::string aligned(const std::vector<std::vector<std::string>>& rows) {
-  const auto shown = [](const std::string& cell) {
-    std::string text = cell.empty() ? "-" : cell;
-    // Some of it comes over the network, and a terminal obeys control characters.
-    const auto is_control = [](char c) { return (c >= 0 && c < ' ') || c == 127; };
-    std::replace_if(text.begin(), text.end(), is_control, '?');
-    return text;
-  };
+  const auto shown = [](const std::string& cell) { return cell.empty() ? "-" : printable(cell); };
   std::vector<std::size_t> widths;
   for (const auto& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
+#include "common/base/printable.h"
 #include "topology/load.h"
 
 namespace forebay {
@@ -34,7 +35,9 @@ void run_as(CLI::App& verb, Globals& globals, std::function<int()> run) {
 
 Result<Topology> load(const Globals& globals) { return load_topology(globals.topology_path); }
 
-void notice(const std::string& text) { std::fprintf(stderr, "forebay: %s\n", text.c_str()); }
+void notice(const std::string& text) {
+  std::fprintf(stderr, "forebay: %s\n", printable(text, '\n').c_str());
+}
 
 int exit_with(const Error& error) {
   notice(error.message);

@@ -53,7 +53,8 @@ void run_as(CLI::App& verb, Globals& globals, std::function<int()> run);
 /// The topology that -t names, checked.
 [[nodiscard]] Result<Topology> load(const Globals& globals);
 
-/// A line on stderr, "forebay: `text`".
+/// A line on stderr, "forebay: `text`", or several; other control characters are shown as '?', since
+/// some of it comes from peers.
 void notice(const std::string& text);
 /// The error as a notice, and its exit code: kExitBadInput for kBadInput and kNotFound, else
 /// kExitFailed.

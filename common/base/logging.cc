@@ -1,16 +1,35 @@
 #include "common/base/logging.h"
 
+#include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <cstdlib>
+#include <memory>
+
+#include "common/base/printable.h"
 
 namespace forebay {
 namespace {
 
+/// The message: names and errors in it may be a peer's, who is not to write lines of ours.
+class Text final : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, const std::tm&,
+              spdlog::memory_buf_t& line) override {
+    const std::string text = printable({message.payload.data(), message.payload.size()});
+    line.append(text.data(), text.data() + text.size());
+  }
+  [[nodiscard]] std::unique_ptr<custom_flag_formatter> clone() const override {
+    return std::make_unique<Text>();
+  }
+};
+
 void set_up(const std::string& name, const std::string& pattern, spdlog::level::level_enum least) {
   auto logger = spdlog::stderr_logger_mt(name);
-  logger->set_pattern(pattern, spdlog::pattern_time_type::utc);
+  auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
+  formatter->add_flag<Text>('v').set_pattern(pattern);
+  logger->set_formatter(std::move(formatter));
   logger->set_level(least);
   logger->flush_on(spdlog::level::trace);
   if (const char* level = std::getenv("FOREBAY_LOG"); level != nullptr) {

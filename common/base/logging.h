@@ -1,4 +1,5 @@
-// Sets up spdlog's default logger, which everything logs through.
+// Sets up spdlog's default logger, which everything logs through. Control characters in a message
+// are shown as '?' (printable.h).
 #pragma once
 
 #include <string>

@@ -60,6 +60,8 @@ class RetentionWaits(KeyedTest):
         code, _, errors = self.forget()
         self.assertEqual(code, 2)
         self.assertIn("no consumer 'keyed' of stream 'a' is registered here", errors)
+        _, _, errors = self.verb("consumers", "forget", "k\x1b[2J", "a")  # nor does what a peer says reach the terminal as it is
+        self.assertIn("no consumer 'k?[2J'", errors)
 
     def test_a_consumer_that_left_the_topology_is_listed_and_forgotten(self):
         self.fill()

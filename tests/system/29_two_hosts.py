@@ -230,6 +230,9 @@ class TwoHosts(unittest.TestCase):
         reply = self.ask(counter, stream="b", **fetch)
         self.assertEqual(reply["code"], "forbidden", reply)
         self.assertIn("may not read stream 'b' here, only a", reply["message"])
+        # Refused, it writes no line of its own into the log.
+        self.assertEqual(self.ask(counter, stream="b\nforged\x1b[2J", **fetch)["code"], "forbidden")
+        self.assertIn("refused 2 requests of counter: 'counter' may not read stream 'b?forged?[2J' here", self.sidecar.errors())
         self.assertEqual(self.ask(counter, stream="a", **fetch)["op"], "batches")
         for request in ({"op": "status"}, {"op": "records"}, {"op": "forget", "stream": "a", "consumer": "counter"}):
             reply = self.ask(counter, **request)
@@ -239,7 +242,7 @@ class TwoHosts(unittest.TestCase):
         self.assertIsNone(self.far(BROADCAST, counter, "hear", "b%"))
         self.assertIsNone(self.far(BROADCAST, counter, "hear", ""))
         refused = self.refused()
-        self.assertEqual((refused["forbidden"], refused["forbidden_topic"]), (4, 2))
+        self.assertEqual((refused["forbidden"], refused["forbidden_topic"]), (5, 2))
         self.assertIn("wishes of counter: it may not hear stream 'b' here", self.sidecar.errors())
 
     def refused(self):
