@@ -48,11 +48,9 @@ TEST_CASE("TheLongestRecordIsFoundBeforeATornOneOfTheSameLength") {
   const std::string longest(limits::kLineBytesMax, '\0');  // each byte takes six in JSON
   REQUIRE(RejectsFile::open(path, kFingerprint).value()->add({1, 10, "no event", longest}));
   const auto size = std::filesystem::file_size(path);
-  REQUIRE(RejectsFile::open(path, kFingerprint).value()->add({2, 20, "no event", longest}));
-  std::filesystem::resize_file(path, std::filesystem::file_size(path) - 1);  // without its newline
+  std::ofstream(path, std::ios::app) << std::string(size - 1, 'x');
   CHECK_FALSE(notes(path, 10));
   CHECK(std::filesystem::file_size(path) == size);
-  CHECK(notes(path, 20));
 }
 
 }  // namespace
