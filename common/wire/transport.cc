@@ -154,7 +154,9 @@ Socket::Socket(Context& context, SocketKind kind, int high_water_messages)
   set_option<int>(raw_, ZMQ_RCVHWM, high_water_messages);
   set_option<std::int64_t>(raw_, ZMQ_MAXMSGSIZE, limits::kFrameBytesMax);
   set_option<int>(raw_, ZMQ_HANDSHAKE_IVL, limits::kZmqHandshakeMs);
-  set_option<int>(raw_, ZMQ_HEARTBEAT_IVL, limits::kZmqHeartbeatMs);
+  // A PULL that is not read for a while is full and deaf. If whoever pushes is gone then, libzmq 4.3.4
+  // aborts as the next heartbeat is due (_io_error); a PULL has nothing to say that would need one.
+  set_option<int>(raw_, ZMQ_HEARTBEAT_IVL, kind == SocketKind::kPull ? 0 : limits::kZmqHeartbeatMs);
   set_option<int>(raw_, ZMQ_RECONNECT_IVL, limits::kZmqReconnectMs);
   set_option<int>(raw_, ZMQ_RECONNECT_IVL_MAX, limits::kZmqReconnectMaxMs);
   if (kind == SocketKind::kRouter) set_option<int>(raw_, ZMQ_ROUTER_MANDATORY, 1);

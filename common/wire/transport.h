@@ -1,7 +1,8 @@
 // ZeroMQ as Forebay uses it; transport.cc is the only file that includes zmq.h(pp).
 //
 // Every socket has: frames bounded by limits::kFrameBytesMax, high-water marks from byte budgets,
-// LINGER 0 (what is unacknowledged is resent from elsewhere), heartbeats, a short handshake.
+// LINGER 0 (what is unacknowledged is resent from elsewhere), heartbeats (PULL: none), a short
+// handshake.
 // Nothing blocks: send and receive say kWouldBlock. A socket is used by one thread at a time.
 #pragma once
 

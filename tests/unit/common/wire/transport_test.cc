@@ -189,6 +189,26 @@ TEST_CASE("SharedBytesLiveAsLongAsTheirMessages") {
   CHECK(watch.expired());
 }
 
+// libzmq aborted the program: the heartbeat of a connection that was full, and over, was due.
+TEST_CASE("WhoIsGoneWhileAPullIsFullTakesNothingWithIt") {
+  const test::TempDir folder;
+  const std::string endpoint = "ipc://" + folder / "s.sock";
+  Context context;
+  Socket pull(context, SocketKind::kPull, 1);
+  REQUIRE(pull.bind(endpoint).has_value());
+  {
+    Socket push(context, SocketKind::kPush, 10);
+    push.linger(milliseconds(1000));
+    REQUIRE(push.connect(endpoint).has_value());
+    for (int i = 0; i < 10; ++i)
+      REQUIRE(push.send(Message(std::string_view("event"))) == SendResult::kSent);
+    REQUIRE(readable(pull));
+  }
+  Poller none;
+  none.wait(milliseconds(limits::kZmqHeartbeatMs + 200));
+  CHECK(pull.receive().has_value());
+}
+
 TEST_CASE("ASourceThatIsNotWatchedIsNotReadable") {
   int pipe_ends[2];
   REQUIRE(::pipe(pipe_ends) == 0);
