@@ -118,6 +118,12 @@ Sidecar read_sidecar(Draft& draft, const TomlEntry& entry, const std::string& pa
                    "spread them over several sidecars");
   }
   sidecar.disk_max = reader.size("disk_max");
+  if (sidecar.disk_max && *sidecar.disk_max < limits::kDiskMaxMin) {
+    reader.problem(
+        "disk_max",
+        "disk_max is too small: a log that filled it would stay full even with all trimmed",
+        "give at least \"" + std::to_string(limits::kDiskMaxMin >> 20) + "MiB\"");
+  }
   reader.refuse_unknown();
   return sidecar;
 }

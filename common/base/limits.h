@@ -101,6 +101,7 @@ inline constexpr std::size_t kLogMapBytes = std::size_t{512} << 30;
 inline constexpr std::size_t kStoreMapBytes = std::size_t{64} << 30;
 inline constexpr std::size_t kFileStepBytes = 64 << 20;  // the file is extended ahead in such steps
 inline constexpr std::size_t kFileReserveBytes = 4 << 20;  // kept free for opening and trimming
+inline constexpr std::size_t kDiskMaxMin = 16 << 20;       // or a full log stays so, trimmed empty
 inline constexpr seconds kTrimInterval{1};
 inline constexpr std::size_t kTrimBatchesPerCommit = 64;
 inline constexpr std::chrono::hours kClockJumpMax{1};  // past it, nothing is trimmed by age
@@ -205,6 +206,11 @@ static_assert(kBeaconInterval < kBeaconPromise);
 static_assert(kCommitBytesMax >= kBatchPayloadBytesMax);
 static_assert(kCommitQueueBytesMax > kCommitBytesMax);
 static_assert(kControlHighWaterMessages >= 2 * static_cast<int>(kStreamsMax));
+static_assert(
+    kDiskMaxMin >=
+        3 * (kBatchPayloadBytesMax + kCommitOverheadBytes + 4096) + 2 * kFileReserveBytes,
+    "beside the room that one largest batch wants at the file's end, the rest, when it is "
+    "free again, holds that batch twice and the reserve");
 static_assert(kFileStepBytes > kFileReserveBytes + 2 * kCommitBytesMax);
 static_assert(kAlertProducerSilentDefault > 2 * kKeepaliveInterval);
 static_assert(kRestartDelayForgottenAfter > kRestartDelayMax);

@@ -80,7 +80,7 @@ def from_outside(case):
 def by_the_log(case):
     """The log itself fills its disk, or comes to its disk_max; there is room again when that is raised."""
     limited = case.dice.random() < 0.5
-    options = 'disk_max = "12MiB"' if limited else ""
+    options = 'disk_max = "16MiB"' if limited else ""
     with Scene(case, options=options, event_bytes=8000, pace_ms=10) as scene, small_disk(scene.state / "left", LOG_MIB):
         scene.work()
         wait_until(lambda: is_full(scene), "it is full", 120)
@@ -88,7 +88,7 @@ def by_the_log(case):
         scene.check_disk()
         if limited:  # the topology says more from the next start on
             text = scene.site.topology.read_text()
-            scene.site.topology.write_text(text.replace('"12MiB"', '"1900MiB"'))
+            scene.site.topology.write_text(text.replace('"16MiB"', '"1900MiB"'))
             assert scene.sidecar.stop() == 0
             scene.start_sidecar()
         enlarge(scene.state / "left", ENOUGH_MIB)

@@ -284,6 +284,9 @@ TEST_CASE("DurationsSizesAndTimesAreChecked") {
        "everything\n"},
       {kBase + "[sidecars.t]\nhost = 'a'\ndisk_max = '9999999999999TiB'\nstreams = { x = {} }\n",
        "t:11:12: sidecar 't': disk_max '9999999999999TiB' is too large for a size" + size},
+      {kBase + "[sidecars.t]\nhost = 'a'\ndisk_max = '16383KiB'\nstreams = { x = {} }\n",
+       "t:11:12: sidecar 't': disk_max is too small: a log that filled it would stay full "
+       "even with all trimmed; give at least \"16MiB\"\n"},
       {kBase + service + "[{stream = 'catalog', start = 'yesterday'}]\n",
        "t:12:44: node 'n', subscribes: start 'yesterday' is neither a word nor a time; write "
        "\"earliest\", \"latest\" or a time such as \"2026-03-01T00:00:00Z\"\n"},

@@ -438,6 +438,25 @@ TEST_CASE("AtItsByteLimitTheLogIsFullUntilItIsTrimmed") {
   CHECK(status.st_size <= 24 << 20);
 }
 
+TEST_CASE("TheSmallestByteLimitTakesTheLargestBatchAndAgainWhenWhatFilledItIsTrimmed") {
+  const TempDir dir;
+  auto log = Log::open({dir / "log", {"a"}, limits::kDiskMaxMin});
+  REQUIRE(log.has_value());
+  const auto takes_largest = [&] {
+    return (*log)->ensure_space(Log::space_of(limits::kBatchPayloadBytesMax)).has_value();
+  };
+  CHECK(takes_largest());
+  const std::string subject(4000, 's');
+  std::size_t batches = 0;
+  while (takes_largest()) {
+    append(**log, kFirst, at(1), 60, subject);
+    REQUIRE(++batches < 100);
+  }
+  trim(**log, kFirst, batches);
+  append(**log, kFirst, at(2));  // pages freed by one commit can be used by the next but one
+  CHECK(takes_largest());
+}
+
 TEST_CASE("SpaceIsHadForTheWholePagesThatBatchesTake") {
   const TempDir dir;
   const std::uint64_t most = std::uint64_t{16} << 20;
