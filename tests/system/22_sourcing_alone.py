@@ -39,7 +39,7 @@ class SourcingAlone(unittest.TestCase):
         if listing.wait(30) != 0:
             return False
         cursors = [stream["cursor"] for node in json.loads(listing.output()) for stream in node["streams"]]
-        return sum(cursors) == count
+        return sum(cursor or 0 for cursor in cursors) == count
 
     def test_it_answers_alone_and_marks_every_stream_stale(self):
         with Installation(TOPOLOGY) as installation:

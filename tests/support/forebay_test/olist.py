@@ -158,15 +158,17 @@ def asked(installation, queries, node, streams, **popen):
 
 
 def standing(installation):
-    """By consumer and stream, the entry of `forebay consumers list`."""
+    """By consumer and stream, the entry of `forebay consumers list`, where every consumer is known."""
     done = subprocess.run(
         [installation.program("forebay"), "consumers", "list", "-t", installation.topology, "--json"],
         capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert done.returncode == 0, f"consumers list ended with {done.returncode}: {done.stderr}"
-    return {
+    all_ = {
         (node["consumer"], stream["stream"]): stream for node in json.loads(done.stdout) for stream in node["streams"]
     }
+    assert all(entry["cursor"] is not None for entry in all_.values()), "some have not registered yet"
+    return all_
 
 
 def topology(follow, sourcing):
