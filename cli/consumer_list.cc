@@ -36,6 +36,8 @@ std::map<std::string, Standings> standings_of(const Topology& topology,
     for (const Json& consumer : list_in(*report, "consumers")) {
       const auto stream = streams.find(text_in(consumer, "stream"));
       if (stream == streams.end()) continue;  // it left the topology: nothing of it is trimmed
+      const Sidecar* owner = topology.owner_of(stream->first);
+      if (owner == nullptr || owner->name != name) continue;  // it runs with another topology
       Standing& standing = standings[text_in(consumer, "consumer")][stream->first];
       standing.registered = &consumer;
       standing.stream = stream->second;
@@ -80,13 +82,15 @@ std::string health_of(const Json& entry) {
   Health health;
   health.add(text_in(entry, "state") == "DIVERGED", "diverged");
   const Json registered = field(&entry, "registered"), in_topology = field(&entry, "in_topology");
-  health.add(registered.is_null(), "its sidecar does not answer");
+  health.add(registered.is_null() && !field(&entry, "sidecar").is_null(),
+             "its sidecar does not answer");
   health.add(registered == false, "not registered");
   const auto silence = milliseconds_in(entry, "heard_ms");
   if (registered == true) health.add_silence(silence);
   health.add(number_in(entry, "lost").value_or(0) > 0, "lost");
   health.add(number_in(entry, "failed").value_or(0) > 0, "failed");
-  health.add(in_topology == false, "not in the topology: `consumers forget`");
+  health.add(in_topology == false, registered == true ? "not in the topology: `consumers forget`"
+                                                      : "not in the topology");
   return health.text();
 }
 

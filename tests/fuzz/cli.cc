@@ -21,7 +21,9 @@ void decode_status_report(std::string_view input) {
   for (const auto& row : rows)
     require(row.size() == rows.front().size(), "a row has as many cells as any other");
   const ConsumersHeard heard{{{"near", *report}}, {{"audit", *report}}};
-  static_cast<void>(consumer_rows(consumer_list({}, heard)));
+  Topology topology;
+  topology.sidecars = {{"near", "here", {{"orders", {}}}, {}}};
+  static_cast<void>(consumer_rows(consumer_list(topology, heard)));
 }
 
 std::vector<std::string> status_report_seeds() {

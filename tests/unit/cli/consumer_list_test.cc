@@ -81,6 +81,14 @@ TEST_CASE("ARegisteredConsumerThatTheTopologyDoesNotHaveIsListedAndSaidToBeThat"
         "! not in the topology: `consumers forget`");
 }
 
+TEST_CASE("AStreamThatOnlyItsConsumerKnowsIsSaidToBeNotInTheTopology") {
+  const Json own{{"streams", {{{"stream", "c"}, {"state", "FETCH"}}}}};
+  const ConsumersHeard heard{{{"left", report({registered("reader", "c", 20u)})}},
+                             {{"reader", own}}};
+  CHECK(row(heard, 2).at(1) == "c");
+  CHECK(row(heard, 2).back() == "! not in the topology");
+}
+
 TEST_CASE("WhatASidecarThatDoesNotAnswerWouldKnowIsNotMadeUp") {
   const ConsumersHeard heard{{{"left", fail(ErrorCode::kTimeout, "no answer")}}, {}};
   CHECK(row(heard, 0).back() == "! its sidecar does not answer");
