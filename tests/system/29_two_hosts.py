@@ -161,9 +161,7 @@ class TwoHosts(unittest.TestCase):
         # A host has files of its own: from this one, nothing of the consumer is to be seen but what its sidecar knows.
         elsewhere = self.installation.topology.with_name("elsewhere.toml")
         elsewhere.write_text(self.installation.topology.read_text().replace("../state", "../elsewhere"))
-        code, out, errors = self.there("consumers", "list", "--json", "--key", self.alice, topology=elsewhere)
-        self.assertEqual(code, 0, errors)
-        (counter,) = json.loads(out)
+        (counter,) = wait_until(lambda: self.consumers_listed_there(elsewhere), "they are listed", 30)
         (entry,) = counter["streams"]
         self.assertEqual((counter["consumer"], counter["build"]), ("counter", None))
         self.assertEqual((entry["cursor"], entry["head"], entry["age_ms"], entry["registered"]), (300, 300, None, True))
@@ -171,6 +169,10 @@ class TwoHosts(unittest.TestCase):
         self.start_sidecar()
         self.publish("a", 50)
         wait_until(lambda: self.caught_up(350), "and after a restart", 30)
+
+    def consumers_listed_there(self, topology):
+        code, out, _ = self.there("consumers", "list", "--json", "--key", self.alice, topology=topology)
+        return json.loads(out) if code == 0 else None
 
     def test_a_wrong_key_gets_nothing_while_the_right_one_is_served(self):
         self.start_consumer()
