@@ -43,7 +43,8 @@ Result<void> Log::Snapshot::scan(StreamIndex stream, Sequence from,
     auto batch = BatchView::parse(stored.bytes);
     if (*raw) {
       stored.next.value = (*raw)->first;
-    } else if (code != MDB_NOTFOUND && batch) {
+    } else if (code != MDB_NOTFOUND) {
+      if (!batch) return fail_read(code);  // nothing tells where it ends
       stored.next = batch->header().next();
     }
     if (!batch) {

@@ -139,18 +139,34 @@ void lose_value(const std::string& file, std::uint64_t base) {
   REQUIRE(lost > 0);
 }
 
-TEST_CASE("APageThatIsNotThereIsCorruptAndWhatComesBeforeAndAfterIsServed") {
-  FetchFixture f;
+/// 11, 12, 13 and 14, each on pages of its own; the one of 12 is not there.
+void add_with_a_page_lost(FetchFixture& f, std::uint64_t damaged = 0) {
   auto transaction = f.log->begin();
-  for (int i = 0; i < 4; ++i) {  // 11, 12, 13, 14: each on pages of its own
+  for (std::uint64_t at = 11; at <= 14; ++at) {
     std::string batch =
         test::make_batch({f.incarnation, {1}, {1}, {0}, {1}}, 1, std::string(4000, 'x'));
+    if (at == damaged) batch.back() = static_cast<char>(batch.back() ^ 1);
     REQUIRE(transaction.append({0}, batch, batch.data(), WallTime{}).has_value());
   }
   REQUIRE(transaction.commit().has_value());
   f.log.reset();
   lose_value(f.dir / "log/data.mdb", 12);
   f.log = std::move(*Log::open({f.dir / "log", {"a"}, std::uint64_t{12} << 20}));
+}
+
+TEST_CASE("ADamagedBatchBeforeAPageThatIsNotThereHidesNothingBehindIt") {
+  FetchFixture f;
+  add_with_a_page_lost(f, 11);
+  const auto reply = f.serve(FetchFixture::from(11));
+  const auto* corrupt = std::get_if<Corrupt>(&reply.reply);
+  REQUIRE(corrupt != nullptr);
+  CHECK(corrupt->first == Sequence{11});
+  CHECK(corrupt->count == 2);
+}
+
+TEST_CASE("APageThatIsNotThereIsCorruptAndWhatComesBeforeAndAfterIsServed") {
+  FetchFixture f;
+  add_with_a_page_lost(f);
   const auto before = f.serve(FetchFixture::from(9));
   CHECK(std::get<Batches>(before.reply).next == Sequence{12});
   CHECK(std::get<Batches>(before.reply).more);
