@@ -28,7 +28,7 @@ class Round {
     record->sequence = header->last();
     record->time = header->place.commit_time;
     first_.try_emplace(work.origin.producer, header->first());
-    outcome_.batches.push_back({work.stream, *header, std::move(work.message)});
+    outcome_.batches.push_back({work.stream, *header, {}});
     return {};
   }
 
@@ -205,6 +205,19 @@ Result<CommitOutcome> Committer::commit(std::vector<Work> work) {
 }
 
 Result<CommitOutcome> Committer::commit_all(std::vector<Work>& work) {
+  auto outcome = commit_once(work);
+  // By a damaged page where it would trim: again, without that stream.
+  while (!outcome && outcome.error().code == ErrorCode::kUnavailable) outcome = commit_once(work);
+  if (!outcome) return outcome;
+  auto batch = outcome->batches.begin();
+  for (Work& item : work) {
+    if (auto* committed = std::get_if<BatchWork>(&item))
+      (batch++)->message = std::move(committed->message);
+  }
+  return outcome;
+}
+
+Result<CommitOutcome> Committer::commit_once(std::vector<Work>& work) {
   Log::Transaction transaction = log_.begin();
   Round round(log_, holds_, transaction, clock_.wall());
   for (Work& item : work) {

@@ -32,6 +32,7 @@ class Committer {
 
  private:
   [[nodiscard]] Result<CommitOutcome> commit_all(std::vector<Work>& work);
+  [[nodiscard]] Result<CommitOutcome> commit_once(std::vector<Work>& work);
   [[nodiscard]] Result<CommitOutcome> commit_full(std::vector<Work> work,
                                                   const std::string& message);
 

@@ -99,9 +99,12 @@ Result<std::vector<TrimmedStream>> Trimmer::trim(Log::Transaction& transaction) 
     const StreamIndex stream{(turn_ + i) % policies_.size()};
     const RetentionPolicy& policy = policies_[stream.value];
     const bool too_many = policy.bytes && transaction.stream(stream).bytes > *policy.bytes;
-    if (!too_many) holds_.refuse(stream, false);
-    if (!too_many && !(policy.age && by_age)) continue;
+    const bool damaged = damaged_.contains(stream);
+    if (!too_many || damaged) holds_.refuse(stream, too_many && policy.refuses);
+    if (damaged || (!too_many && !(policy.age && by_age))) continue;
     const auto trimmed = trim(transaction, stream, budget, by_age);
+    if (!trimmed && trimmed.error().code == ErrorCode::kCorruption)
+      return leave_alone(stream, trimmed.error());
     if (!trimmed) return fail(trimmed.error());
     if (*trimmed == 0) continue;
     changed.push_back({stream, transaction.stream(stream).oldest});
@@ -153,14 +156,27 @@ void Trimmer::pass(StreamIndex stream, const Holds::Laggard& laggard) {
       log_.stream_name(stream), laggard.consumer, laggard.cursor.value);
 }
 
+tl::unexpected<Error> Trimmer::leave_alone(StreamIndex stream, const Error& error) {
+  damaged_.insert(stream);
+  more_ = true;  // it was not yet the others' turn
+  spdlog::error(
+      "retention of stream {} meets a damaged page ({}): nothing more of the stream is trimmed; "
+      "`forebay verify --repair` mends it, with its sidecar stopped",
+      log_.stream_name(stream), error.message);
+  return fail(ErrorCode::kUnavailable, error.message);
+}
+
 Result<std::vector<TrimmedStream>> Trimmer::trim() {
   if (!due()) return std::vector<TrimmedStream>();
   if (auto watched = watch_clock(); !watched) return fail(watched.error());
-  Log::Transaction transaction = log_.begin();
-  auto changed = trim(transaction);
-  if (!changed || changed->empty()) return changed;
-  if (auto committed = transaction.commit(); !committed) return fail(committed.error());
-  return changed;
+  while (true) {
+    Log::Transaction transaction = log_.begin();
+    auto changed = trim(transaction);
+    if (!changed && changed.error().code == ErrorCode::kUnavailable) continue;
+    if (!changed || changed->empty()) return changed;
+    if (auto committed = transaction.commit(); !committed) return fail(committed.error());
+    return changed;
+  }
 }
 
 }  // namespace forebay

@@ -15,6 +15,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -65,10 +66,11 @@ class Trimmer {
   /// Whether there may be something to trim: more of what was due, or it is time to look again.
   [[nodiscard]] bool due() const { return more_ || clock_.mono() >= next_look_; }
   /// Trims a bounded amount of what is due, but at least twice as many batches as the transaction
-  /// appended; returns the streams that changed. An error of the store is fatal; a damaged batch
-  /// goes when the next sound one is due.
+  /// appended; returns the streams that changed. A damaged batch goes when the next sound one is
+  /// due. kUnavailable: a page is damaged; the transaction is void, its stream left alone from now
+  /// on, and the next transaction may succeed. Any other error is fatal.
   [[nodiscard]] Result<std::vector<TrimmedStream>> trim(Log::Transaction& transaction);
-  /// The same in a transaction of its own.
+  /// The same in transactions of its own; a damaged page is no error here.
   [[nodiscard]] Result<std::vector<TrimmedStream>> trim();
 
  private:
@@ -76,6 +78,7 @@ class Trimmer {
   [[nodiscard]] Result<std::size_t> trim(Log::Transaction& transaction, StreamIndex stream,
                                          std::size_t batches_max, bool by_age);
   void pass(StreamIndex stream, const Holds::Laggard& laggard);
+  [[nodiscard]] tl::unexpected<Error> leave_alone(StreamIndex stream, const Error& error);
 
   Log& log_;
   const Clock& clock_;
@@ -87,6 +90,7 @@ class Trimmer {
   std::size_t turn_ = 0;  // the stream that is trimmed first
   bool told_ = false;
   std::map<StreamIndex, std::string> passed_;  // consumer that was told of as losing, last
+  std::set<StreamIndex> damaged_;  // whose pages cannot be read where they would be trimmed
 };
 
 }  // namespace forebay

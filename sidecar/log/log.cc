@@ -325,7 +325,7 @@ Result<std::size_t> Log::Transaction::trim(StreamIndex stream, std::size_t batch
   while (trimmed < batches_max) {
     int code = cursor.get(key, value, MDB_FIRST);
     if (code == MDB_NOTFOUND) break;
-    if (code != 0) return fail_lmdb("cannot read stream " + log_->stream_name(stream), code);
+    if (code != 0) return fail_read(code);
     const RawBatch raw{from_integer_key(key), to_view(value)};
     const std::uint64_t bytes = value.mv_size;
     // A damaged batch goes with the next sound one; only the keys tell what it occupies.
@@ -335,16 +335,16 @@ Result<std::size_t> Log::Transaction::trim(StreamIndex stream, std::size_t batch
     const bool damaged = (*header)->first().value != raw.first;
     code = cursor.get(key, value, MDB_FIRST);
     if (code == 0 && damaged) code = cursor.get(key, value, MDB_NEXT);
-    if (code != 0) return fail_lmdb("cannot read stream " + log_->stream_name(stream), code);
+    if (code != 0) return fail_read(code);
     record.oldest = damaged ? Sequence{from_integer_key(key)} : (*header)->next();
     if (damaged) code = cursor.get(key, value, MDB_FIRST);
-    if (code != 0) return fail_lmdb("cannot read stream " + log_->stream_name(stream), code);
+    if (code != 0) return fail_read(code);
     record.bytes -= std::min<std::uint64_t>(record.bytes, bytes);
     if (!damaged && (*header)->kind == BatchKind::kGap)
       record.lost -= std::min(record.lost, (*header)->count);
     changed_[stream.value] = true;
     code = cursor.erase();
-    if (code != 0) return fail_lmdb("cannot trim stream " + log_->stream_name(stream), code);
+    if (code != 0) return fail_read(code);
     ++trimmed;
   }
   return trimmed;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "common/base/bytes.h"
 #include "sidecar/log/log.h"
 #include "tests/support/made_batches.h"
 #include "tests/support/temp_dir.h"
@@ -103,6 +104,21 @@ inline std::vector<std::uint64_t> offsets_of(const std::string& bytes,
     offsets.push_back(at);
   FOREBAY_INVARIANT(!offsets.empty());
   return offsets;
+}
+
+/// Where the page is named that a large value of this key begins on, a page that there is not.
+inline void lose_value(const std::string& file, std::uint64_t base) {
+  std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
+  std::string bytes((std::istreambuf_iterator<char>(stream)), {});
+  std::string node{"\x01\0\x08\0", 4};  // flags F_BIGDATA, size of the key
+  append_le(node, base);
+  std::size_t lost = 0;
+  for (std::size_t at = bytes.find(node); at != std::string::npos; at = bytes.find(node, at + 1)) {
+    stream.seekp(static_cast<std::streamoff>(at + node.size() + 5));
+    stream.put('\x01');
+    ++lost;
+  }
+  FOREBAY_INVARIANT(lost > 0);
 }
 
 }  // namespace forebay::test

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "tests/support/damaged_log.h"
 #include "tests/support/made_batches.h"
 #include "tests/support/manual_clock.h"
 #include "tests/support/temp_dir.h"
@@ -46,12 +47,12 @@ struct CommitFixture {
     return {{"peer", id}, {stream}, {id}, {epoch}, instance, name, 0};
   }
   BatchWork batch(std::uint64_t id, std::uint64_t previous, std::uint64_t last,
-                  std::size_t stream = 0) const {
+                  std::size_t stream = 0, std::size_t bytes = 1) const {
     const BatchOrigin origin{log->stream({stream}).incarnation, {id}, {1}, {previous}, {last}};
     return {{stream},
             origin,
-            Message(std::string_view(
-                test::make_batch(origin, static_cast<std::uint32_t>(last - previous))))};
+            Message(std::string_view(test::make_batch(
+                origin, static_cast<std::uint32_t>(last - previous), std::string(bytes, 'x'))))};
   }
 };
 
@@ -83,6 +84,29 @@ TEST_CASE("WhatIsTrimmedGoesWithTheCommitAndIsToldOfInItsOutcome") {
   CHECK(outcome->trimmed == std::vector<TrimmedStream>{{{0}, {4}}});
   CHECK(f.log->stream({0}).oldest == Sequence{4});
   CHECK(f.log->stream({0}).head() == Sequence{5});
+}
+
+TEST_CASE("ADamagedPageWhereRetentionWouldTrimStopsNeitherCommitsNorTheOtherStreams") {
+  CommitFixture f;
+  f.commit(f.registration(1), f.registration(2, 1, kOurs, "other", 1), f.batch(2, 0, 3, 1),
+           f.batch(1, 0, 1, 0, 4000), f.batch(1, 1, 2));
+  f.log.reset();
+  test::lose_value(f.dir / "log/data.mdb", 1);
+  f.log = std::move(*Log::open({f.dir / "log", {"a", "b"}, std::uint64_t{12} << 20}));
+  Trimmer keeps_nothing{*f.log, f.clock, f.holds, {{{}, 0, true}, {{}, 0}}};
+  Committer committer{*f.log, f.clock, f.holds, keeps_nothing};
+  std::vector<Work> work;
+  work.push_back(f.batch(1, 2, 3));
+  work.push_back(f.batch(2, 3, 4, 1));
+  const auto outcome = committer.commit(std::move(work));
+  REQUIRE(outcome.has_value());
+  REQUIRE(outcome->batches.size() == 2);
+  CHECK(BatchView::parse(outcome->batches[0].message.view()).has_value());
+  CHECK(outcome->batches[1].header.first() == Sequence{4});
+  CHECK(outcome->trimmed == std::vector<TrimmedStream>{{{1}, {4}}});
+  CHECK(f.log->stream({0}).head() == Sequence{3});
+  CHECK(f.log->stream({0}).oldest == Sequence{1});
+  CHECK(f.holds.refusing({0}));  // larger than it may be, and nothing can go
 }
 
 TEST_CASE("ARegistrationIsAnsweredWithThePositionsOfItsTransaction") {

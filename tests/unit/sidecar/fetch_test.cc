@@ -3,11 +3,9 @@
 #include <lmdb.h>
 
 #include <catch2/catch.hpp>
-#include <fstream>
-#include <iterator>
 
-#include "common/base/bytes.h"
 #include "common/base/limits.h"
+#include "tests/support/damaged_log.h"
 #include "tests/support/made_batches.h"
 #include "tests/support/temp_dir.h"
 
@@ -124,21 +122,6 @@ TEST_CASE("WhatIsMissingBeforeTheFirstBatchFoundIsCorruptAndNotPassedOver") {
   CHECK(std::get<Batches>(f.serve(FetchFixture::from(7)).reply).next == Sequence{11});
 }
 
-/// Where the page is named that a large value of this key begins on, a page that there is not.
-void lose_value(const std::string& file, std::uint64_t base) {
-  std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
-  std::string bytes((std::istreambuf_iterator<char>(stream)), {});
-  std::string node{"\x01\0\x08\0", 4};  // flags F_BIGDATA, size of the key
-  append_le(node, base);
-  std::size_t lost = 0;
-  for (std::size_t at = bytes.find(node); at != std::string::npos; at = bytes.find(node, at + 1)) {
-    stream.seekp(static_cast<std::streamoff>(at + node.size() + 5));
-    stream.put('\x01');
-    ++lost;
-  }
-  REQUIRE(lost > 0);
-}
-
 /// 11, 12, 13 and 14, each on pages of its own; the one of 12 is not there.
 void add_with_a_page_lost(FetchFixture& f, std::uint64_t damaged = 0) {
   auto transaction = f.log->begin();
@@ -150,7 +133,7 @@ void add_with_a_page_lost(FetchFixture& f, std::uint64_t damaged = 0) {
   }
   REQUIRE(transaction.commit().has_value());
   f.log.reset();
-  lose_value(f.dir / "log/data.mdb", 12);
+  test::lose_value(f.dir / "log/data.mdb", 12);
   f.log = std::move(*Log::open({f.dir / "log", {"a"}, std::uint64_t{12} << 20}));
 }
 

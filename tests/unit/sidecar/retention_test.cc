@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "common/base/limits.h"
+#include "tests/support/damaged_log.h"
 #include "tests/support/made_batches.h"
 #include "tests/support/manual_clock.h"
 #include "tests/support/temp_dir.h"
@@ -22,8 +23,9 @@ struct RetentionFixture {
   std::unique_ptr<Log> log =
       std::move(*Log::open({dir / "log", {"a", "b"}, std::uint64_t{12} << 20}));
 
-  std::uint64_t append(std::size_t stream = 0) {
-    std::string batch = test::make_batch({log->stream({stream}).incarnation, {1}, {1}, {0}, {1}});
+  std::uint64_t append(std::size_t stream = 0, std::size_t subject = 1) {
+    std::string batch = test::make_batch({log->stream({stream}).incarnation, {1}, {1}, {0}, {1}}, 1,
+                                         std::string(subject, 'x'));
     auto transaction = log->begin();
     REQUIRE(transaction.append({stream}, batch, batch.data(), clock.wall()).has_value());
     REQUIRE(transaction.commit().has_value());
@@ -75,6 +77,23 @@ TEST_CASE("TheOldestGoUntilTheBytesFit") {
   trim(trimmer);
   CHECK(f.oldest() == 4);
   CHECK(f.log->stream({0}).bytes == 2 * bytes);
+}
+
+TEST_CASE("AStreamThatCannotBeReadWhereItWouldBeTrimmedIsLeftAlone") {
+  RetentionFixture f;
+  f.append(0, 4000);
+  f.append();  // opening the log reads the last one
+  f.append(1);
+  f.log.reset();
+  test::lose_value(f.dir / "log/data.mdb", 1);
+  f.log = std::move(*Log::open({f.dir / "log", {"a", "b"}, std::uint64_t{12} << 20}));
+  Trimmer trimmer{*f.log, f.clock, f.holds, {{{}, 0}, {{}, 0}}};
+  for (int i = 0; i < 3; ++i) {
+    trim(trimmer);
+    CHECK(f.oldest(0) == 1);
+    CHECK(f.oldest(1) == 2);
+  }
+  CHECK_FALSE(trimmer.more());
 }
 
 TEST_CASE("ALargeArrearIsTrimmedInBoundedStepsWithoutWaitingInBetween") {
