@@ -58,7 +58,10 @@ void add_stream(std::vector<Row>& rows, const SidecarAnswer& answer, const Json&
     const auto found = object.find(key);
     return found != object.end() && *found == true;
   };
-  health.add(says(*answer.report, "full"), "full");
+  const bool full = says(*answer.report, "full");
+  health.add(full, "full");
+  const auto disk = answer.report->find("disk");
+  health.add(!full && disk != answer.report->end() && says(*disk, "low"), "disk low");
   health.add(says(*answer.report, "clock_doubted"), "clock doubted");
   health.add(says(stream, "refusing"), "waits for a consumer");
   health.add(number(stream, "damaged") > 0, "damaged");

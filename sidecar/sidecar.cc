@@ -4,28 +4,23 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <condition_variable>
 #include <stop_token>
 #include <thread>
 
-#include "common/base/histogram.h"
-#include "common/base/last_words.h"
 #include "common/base/limits.h"
-#include "common/base/mailbox.h"
 #include "common/event/batch_layout.h"
 #include "common/service/notify.h"
 #include "common/wire/transport.h"
-#include "sidecar/broadcast.h"
-#include "sidecar/commit.h"
-#include "sidecar/commit_queue.h"
+#include "sidecar/broadcast_thread.h"
+#include "sidecar/commit_thread.h"
 #include "sidecar/consumers.h"
 #include "sidecar/doors.h"
+#include "sidecar/failure.h"
 #include "sidecar/fetch.h"
 #include "sidecar/fetch_queue.h"
 #include "sidecar/holds.h"
 #include "sidecar/ingest.h"
-#include "sidecar/retention.h"
 #include "sidecar/scrub.h"
 #include "sidecar/status.h"
 
@@ -42,12 +37,6 @@ void be_nice(int niceness) {
   static_cast<void>(::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), niceness));
 }
 
-/// What the broadcast thread is told of a commit.
-struct BroadcastNews {
-  std::vector<CommittedBatch> batches;
-  std::vector<TrimmedStream> trimmed;
-};
-
 class Service {
  public:
   Service(const SidecarOptions& options, Log& log,
@@ -62,8 +51,8 @@ class Service {
         pull_(context_, SocketKind::kPull, limits::kDataHighWaterMessages),
         control_(context_, options.far),
         broadcast_(context_, options.far),
-        trimmer_(log, clock_, holds_, policies()),
-        committer_(log, clock_, holds_, trimmer_),
+        broadcasts_(log, clock_, broadcast_, failure_),
+        commits_(log, clock_, holds_, policies(), broadcasts_, failure_),
         scrubber_(log, options.state_dir) {}
 
   Result<void> bind() {
@@ -85,24 +74,22 @@ class Service {
   }
 
   Result<void> serve(StopSignals& signals) {
-    std::thread committer([this] { commit_loop(); });
-    std::thread broadcaster([this] { broadcast_loop(); });
+    std::thread committer([this] { commits_.run(); });
+    std::thread broadcaster([this] { broadcasts_.run(); });
     std::thread fetcher([this] { fetch_loop(); });
     std::jthread scrubber([this](const std::stop_token& stop) { scrub_loop(stop); });
     ingest_loop(signals);
-    queue_.stop();
+    commits_.queue().stop();
     committer.join();
     take_outcomes();  // the last acknowledgements
     flush_outgoing();
-    stopping_ = true;
+    broadcasts_.stop();
     broadcaster.join();
     fetches_.stop();
     fetcher.join();
     scrubber.request_stop();
     scrubber.join();
-    const std::lock_guard hold(failure_mutex_);
-    if (failure_) return fail(*failure_);
-    return {};
+    return failure_.result();
   }
 
  private:
@@ -126,28 +113,20 @@ class Service {
     return names;
   }
 
-  /// The log failed: nothing can be promised any more, so everything stops.
-  void fail_all(const Error& error) {
-    say_last_words(error.message);  // now: the other threads end with what they have to say of it
-    const std::lock_guard hold(failure_mutex_);
-    if (!failure_) failure_ = error;
-    failed_ = true;
-    outcomes_.post({});  // wakes the ingest thread
-  }
-
   // ingest thread
 
   void ingest_loop(StopSignals& signals) {
     Poller poller;
     const std::size_t stop = poller.add(signals.descriptor());
-    const std::size_t outcomes = poller.add(outcomes_.descriptor());
+    const std::size_t outcomes = poller.add(commits_.descriptor());
+    poller.add(failure_.descriptor());
     const std::size_t replies = poller.add(fetches_.replies().descriptor());
     control_.add_to(poller);
     const std::size_t batches = poller.add(pull_);
     MonoTime liveness_due = clock_.mono();
-    while (!failed_) {
-      poller.watch(batches, queue_.takes_batches());
-      control_.watch(poller, queue_.takes_requests());
+    while (!failure_.happened()) {
+      poller.watch(batches, commits_.queue().takes_batches());
+      control_.watch(poller, commits_.queue().takes_requests());
       poller.wait(limits::kLivenessInterval);
       if (poller.readable(stop) && signals.arrived()) break;
       if (poller.readable(outcomes)) take_outcomes();
@@ -159,12 +138,25 @@ class Service {
       hand_over();
       flush_outgoing();
       if (clock_.mono() >= liveness_due) {
-        liveness_.post(ingest_.liveness());
+        broadcasts_.tell(ingest_.liveness());
         connections_.near.count();
         connections_.far.count();
         liveness_due = clock_.mono() + limits::kLivenessInterval;
       }
+      if (clock_.mono() >= room_due_) watch_room();
     }
+  }
+
+  void watch_room() {
+    room_due_ = clock_.mono() + limits::kTrimInterval;
+    const auto room = log_.room();
+    if (!room) return failure_.set(room.error());
+    if (room->low() == std::exchange(room_low_, room->low())) return;
+    if (!room_low_) return spdlog::info("disk: no longer low");
+    spdlog::warn(
+        "disk: {} MiB are left of {} for the log: when they are used it is full, and publishers "
+        "hold",
+        room->left >> 20, room->of >> 20);
   }
 
   /// A bounded amount, so that control is served in between.
@@ -219,16 +211,11 @@ class Service {
     auto slot = fetches_.take_slot(peer.account());  // a report may be long
     if (!slot) return refuse_unavailable(peer);
     const auto report =
-        status_report({options_.name, log_, holds_, ingest_, consumers_, commit_times(),
+        status_report({options_.name, log_, holds_, ingest_, consumers_, commits_.times(),
                        scrubber_.damage(), gate_ ? gate_->refused() : 0, broadcast_.refused(),
                        connections_.near.count(), connections_.far.count(), full_});
-    if (!report) return fail_all(report.error());
+    if (!report) return failure_.set(report.error());
     send({peer, StatusReport{*report}, {}, std::move(slot)});
-  }
-
-  DurationHistogram commit_times() {
-    const std::lock_guard hold(commit_times_mutex_);
-    return commit_times_;
   }
 
   void refuse_unavailable(const Peer& peer) {
@@ -241,35 +228,26 @@ class Service {
   void hand_over() {
     for (Work& work : ingest_.take_work()) pending_.push_back(std::move(work));
     for (Work& work : consumers_.take_work()) pending_.push_back(std::move(work));
-    if (!queue_.push(pending_)) {
+    if (!commits_.queue().push(pending_)) {
       CommitOutcome discarded;
       Committer::discard(pending_, "the log is full", discarded);
       pending_.clear();
       for (const Outgoing& answer : discarded.answers) send(answer);
     } else if (!commit_at_once()) {
-      queue_.wake();
+      commits_.queue().wake();
     }
   }
 
-  /// A lone batch is committed here and now, which saves it two changes of thread, a tenth of its
-  /// way. With more to do, or while somebody is being served from the log, it is the commit
-  /// thread's.
+  /// Not while somebody is being served from the log: then it is the commit thread's.
   bool commit_at_once() {
-    if (queue_.bytes() > limits::kCommitAtOnceBytesMax || fetches_.busy()) return false;
-    const std::unique_lock turn(commit_turn_, std::try_to_lock);
-    if (!turn || failed_) return false;  // after a write that failed there is no other
-    auto work = queue_.take(limits::kCommitBytesMax, false);
-    if (work.empty()) return true;
-    auto news = commit(std::move(work));
-    // Who waits for the acknowledgement does not wait for the broadcast thread to wake, too.
-    take_outcomes();
-    flush_outgoing();
-    broadcasts_.post(std::move(news));
-    return true;
+    return !fetches_.busy() && commits_.commit_at_once([this] {
+      take_outcomes();
+      flush_outgoing();
+    });
   }
 
   void take_outcomes() {
-    for (const CommitOutcome& outcome : outcomes_.take()) {
+    for (const CommitOutcome& outcome : commits_.take_outcomes()) {
       if (outcome.full != full_) {
         full_ = outcome.full;
         if (full_) spdlog::error("full: {}; publishers hold what they have", outcome.full_message);
@@ -280,7 +258,7 @@ class Service {
       ingest_.on_outcome(outcome);
       consumers_.on_outcome(outcome);
       for (const Outgoing& answer : outcome.answers) send(answer);
-      if (outcome.full) queue_.reopen();
+      if (outcome.full) commits_.queue().reopen();
     }
   }
 
@@ -316,91 +294,6 @@ class Service {
       ingest_.count_refused("unsendable");
   }
 
-  // commit thread
-
-  void commit_loop() {
-    MonoTime reports_due = clock_.mono() + limits::kCursorCommitInterval;
-    bool more_to_trim = false;
-    while (!queue_.finished() && !failed_) {
-      const bool with_reports = clock_.mono() >= reports_due;
-      if (with_reports) reports_due = clock_.mono() + limits::kCursorCommitInterval;
-      // What is due is trimmed in small steps without a pause.
-      queue_.wait(more_to_trim ? milliseconds(0) : milliseconds(limits::kTrimInterval),
-                  with_reports);
-      const std::lock_guard turn(commit_turn_);
-      if (failed_) return;
-      auto work = queue_.take(limits::kCommitBytesMax, with_reports);
-      if (!work.empty()) {
-        broadcasts_.post(commit(std::move(work)));
-      } else {
-        auto trimmed = trimmer_.trim();
-        if (!trimmed) return fail_all(trimmed.error());
-        if (!trimmed->empty()) broadcasts_.post({{}, std::move(*trimmed)});
-      }
-      more_to_trim = trimmer_.more();
-    }
-  }
-
-  /// On the thread whose turn it is. Acknowledged and returned to be broadcast is only what is
-  /// committed.
-  BroadcastNews commit(std::vector<Work> work) {
-    const MonoTime begin = clock_.mono();
-    auto outcome = committer_.commit(std::move(work));
-    if (!outcome) {
-      fail_all(outcome.error());
-      return {};
-    }
-    if (outcome->full) {
-      Committer::discard(queue_.close(), outcome->full_message, *outcome);
-    } else {
-      const std::lock_guard hold(commit_times_mutex_);
-      commit_times_.add(clock_.mono() - begin);
-    }
-    BroadcastNews news{std::exchange(outcome->batches, {}), std::exchange(outcome->trimmed, {})};
-    outcomes_.post(std::move(*outcome));
-    return news;
-  }
-
-  // broadcast thread
-
-  void broadcast_loop() {
-    std::vector<StreamRecord> streams;
-    std::vector<std::string> topics;
-    {
-      const Log::Snapshot snapshot = log_.snapshot();
-      for (std::size_t i = 0; i < log_.stream_count(); ++i) {
-        auto stream = snapshot.stream({i});
-        if (!stream) return fail_all(stream.error());
-        streams.push_back(*stream);
-        topics.push_back(broadcast_topic(log_.stream_name({i})));
-      }
-    }
-    BeaconSchedule schedule(log_.boot(), std::move(streams), clock_.mono());
-    Poller poller;
-    poller.add(broadcasts_.descriptor());
-    broadcast_.add_to(poller);
-    while (true) {
-      broadcast_.take_wishes(clock_.mono());
-      const bool last_round = stopping_;
-      for (Liveness& liveness : liveness_.take()) schedule.on_liveness(std::move(liveness));
-      for (BroadcastNews& news : broadcasts_.take()) {
-        for (CommittedBatch& batch : news.batches) {
-          schedule.on_broadcast(batch, clock_.mono());
-          broadcast_.publish(topics[batch.stream.value], std::move(batch.message), clock_.mono());
-        }
-        for (const auto& [stream, oldest] : news.trimmed) schedule.on_trimmed(stream, oldest);
-      }
-      for (const auto& [stream, beacon] : schedule.take_due(clock_.mono())) {
-        broadcast_.publish(topics[stream.value], Message(std::string_view(encode_beacon(beacon))),
-                           clock_.mono());
-      }
-      if (last_round) return;
-      const auto wait =
-          std::chrono::duration_cast<milliseconds>(schedule.next_due() - clock_.mono());
-      poller.wait(std::clamp(wait + milliseconds(1), milliseconds(1), limits::kLivenessInterval));
-    }
-  }
-
   // fetch thread
 
   /// With the others at work, it gets the least of what there is: a consumer that catches up costs
@@ -410,7 +303,7 @@ class Service {
     while (auto request = fetches_.take()) {
       auto reply =
           std::visit([&](const auto& body) { return serve(request->peer, body); }, request->body);
-      if (!reply) return fail_all(reply.error());
+      if (!reply) return failure_.set(reply.error());
       fetches_.done(std::move(*request), std::move(*reply));
     }
   }
@@ -453,22 +346,14 @@ class Service {
   BroadcastDoors broadcast_;
   std::vector<Work> pending_;
   bool full_ = false;
+  MonoTime room_due_{};
+  bool room_low_ = false;
 
-  CommitQueue queue_;
-  std::mutex commit_turn_;  // held by the thread that takes from the queue and commits
-  Trimmer trimmer_;
-  Committer committer_;
-  std::mutex commit_times_mutex_;
-  DurationHistogram commit_times_;  // of all commits since the start
+  Failure failure_;
+  BroadcastThread broadcasts_;
+  CommitThread commits_;
   FetchQueue fetches_;
   Scrubber scrubber_;
-  Mailbox<CommitOutcome> outcomes_;
-  Mailbox<BroadcastNews> broadcasts_;
-  Mailbox<Liveness> liveness_;
-  std::atomic<bool> stopping_ = false;
-  std::atomic<bool> failed_ = false;
-  std::mutex failure_mutex_;
-  std::optional<Error> failure_;
 };
 
 }  // namespace

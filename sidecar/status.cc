@@ -23,6 +23,8 @@ Json to_json(const ConnectionCounts& counts) {
 
 Result<std::string> status_report(const StatusSources& sources) {
   const Log& log = sources.log;
+  const auto room = log.room();
+  if (!room) return fail(room.error());
   const Log::Snapshot snapshot = log.snapshot();
   std::map<std::string, Sequence, std::less<>> heads;
   Json streams = Json::array();
@@ -75,6 +77,7 @@ Result<std::string> status_report(const StatusSources& sources) {
       {"sidecar", sources.sidecar},
       {"boot", log.boot().hex()},
       {"full", sources.full},
+      {"disk", {{"left", room->left}, {"of", room->of}, {"low", room->low()}}},
       {"clock_doubted", sources.holds.clock_doubted()},
       {"streams", std::move(streams)},
       {"producers", std::move(producers)},

@@ -1,6 +1,6 @@
 // The sidecar's figures as `forebay status` shows them, one JSON object:
 //
-//   {sidecar, boot, full, clock_doubted,
+//   {sidecar, boot, full, disk: {left, of, low}, clock_doubted,
 //    streams: [{stream, incarnation, head, oldest, bytes, lost, commit_time, refusing, damaged}],
 //    producers: [{stream, name, id, epoch, position, silent_ms, departed}],
 //    consumers: [{stream, consumer, cursor, lag, lost, failed, state, heard_ms}],

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -35,6 +36,22 @@ Result<void> FileSpace::ensure(std::uint64_t needed, std::uint64_t used,
               *growth == Growth::kLimit
                   ? "the log has reached its limit (disk_max): raise it, or let retention trim"
                   : "the disk of the log is full: make room, or let retention trim");
+}
+
+Result<Room> FileSpace::room(std::uint64_t used, std::uint64_t free_inside) const {
+  struct stat status {};
+  struct statvfs disk {};
+  if (::fstat(descriptor_, &status) != 0 || ::fstatvfs(descriptor_, &disk) != 0)
+    return fail_errno("cannot ask for the room of the log's disk", errno);
+  const auto size = static_cast<std::uint64_t>(status.st_size);
+  const std::uint64_t ahead = size > used ? size - used : 0;  // allocated before it is needed
+  Room room{disk.f_bavail * disk.f_frsize + ahead, disk.f_blocks * disk.f_frsize};
+  if (bytes_max_ && *bytes_max_ < used + room.left)
+    room.left = *bytes_max_ > used ? *bytes_max_ - used : 0;
+  room.left += free_inside;
+  room.left -= std::min(room.left, limits::kFileReserveBytes);  // not for events
+  if (bytes_max_) room.of = std::min(room.of, *bytes_max_);
+  return room;
 }
 
 Result<FileSpace::Growth> FileSpace::grow(std::uint64_t size, std::uint64_t wanted) {

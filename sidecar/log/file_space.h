@@ -11,6 +11,13 @@
 
 namespace forebay {
 
+/// What the log still takes of new events, and the most that there could be (its limit, or the disk).
+struct Room {
+  std::uint64_t left = 0, of = 0;  // bytes
+  /// Time to do something: less than a tenth.
+  [[nodiscard]] bool low() const { return left < of / 10; }
+};
+
 class FileSpace {
  public:
   /// `descriptor` is the data file's, borrowed. `bytes_max`: the topology's limit for the file, if
@@ -23,6 +30,8 @@ class FileSpace {
   /// cannot grow). kFull if not, kIo for any other refusal.
   [[nodiscard]] Result<void> ensure(std::uint64_t needed, std::uint64_t used,
                                     const std::function<std::uint64_t()>& free_inside);
+  /// As it is now; from any thread. `used` and `free_inside` as above.
+  [[nodiscard]] Result<Room> room(std::uint64_t used, std::uint64_t free_inside) const;
 
  private:
   enum class Growth { kGrown, kDiskFull, kLimit };

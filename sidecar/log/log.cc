@@ -179,11 +179,16 @@ std::uint64_t Log::space_of(std::size_t batch_bytes) {
 }
 
 Result<void> Log::ensure_space(std::uint64_t bytes) {
+  return space_->ensure(bytes + limits::kCommitOverheadBytes, used_bytes(),
+                        [this] { return free_bytes(); });
+}
+
+Result<Room> Log::room() const { return space_->room(used_bytes(), free_bytes()); }
+
+std::uint64_t Log::used_bytes() const {
   MDB_envinfo info{};
   mdb_env_info(env_.get(), &info);
-  const std::uint64_t used = (info.me_last_pgno + 1) * kPageBytes;
-  return space_->ensure(bytes + limits::kCommitOverheadBytes, used,
-                        [this] { return free_bytes(); });
+  return (info.me_last_pgno + 1) * kPageBytes;
 }
 
 std::uint64_t Log::free_bytes() const {

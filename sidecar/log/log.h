@@ -70,6 +70,8 @@ class Log {
   /// Makes sure that a commit of batches fits that take `bytes` (the sum of space_of): kFull if not.
   /// For the writer's thread.
   [[nodiscard]] Result<void> ensure_space(std::uint64_t bytes);
+  /// From any thread.
+  [[nodiscard]] Result<Room> room() const;
 
   class Transaction;
   class Snapshot;
@@ -84,6 +86,7 @@ class Log {
   friend class Snapshot;
   Log() = default;
   [[nodiscard]] Result<void> prepare();
+  [[nodiscard]] std::uint64_t used_bytes() const;
   [[nodiscard]] std::uint64_t free_bytes() const;
 
   Options options_;

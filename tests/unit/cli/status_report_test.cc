@@ -65,6 +65,10 @@ TEST_CASE("WhatIsNotWellStandsInTheLastColumn") {
   auto doubtful = answer(100u);
   (*doubtful.report)["clock_doubted"] = true;
   CHECK(status_rows({doubtful}, alerts)[1].back() == "! clock doubted");
+  (*doubtful.report)["disk"] = {{"left", 9}, {"of", 100}, {"low", true}};
+  CHECK(status_rows({doubtful}, alerts)[1].back() == "! disk low, clock doubted");
+  (*doubtful.report)["full"] = true;
+  CHECK(status_rows({doubtful}, alerts)[1].back() == "! full, clock doubted");
   auto damaged = answer(100u);
   (*damaged.report)["streams"][0]["damaged"] = 3u;
   CHECK(status_rows({damaged}, alerts)[1].back() == "! damaged");
