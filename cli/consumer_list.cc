@@ -3,7 +3,7 @@
 #include <array>
 
 #include "cli/health.h"
-#include "cli/json_fields.h"
+#include "common/event/json_fields.h"
 
 namespace forebay {
 namespace {

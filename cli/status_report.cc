@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/health.h"
-#include "cli/json_fields.h"
+#include "common/event/json_fields.h"
 
 namespace forebay {
 namespace {
@@ -54,14 +54,10 @@ void add_stream(std::vector<Row>& rows, const SidecarAnswer& answer, const Json&
           rate_text,
           std::to_string(number(stream, "lost"))};
   Health health;
-  const auto says = [](const Json& object, const char* key) {
-    const auto found = object.find(key);
-    return found != object.end() && *found == true;
-  };
   const bool full = says(*answer.report, "full");
   health.add(full, "full");
-  const auto disk = answer.report->find("disk");
-  health.add(!full && disk != answer.report->end() && says(*disk, "low"), "disk low");
+  const Json& disk = object_in(*answer.report, "disk");
+  health.add(!full && alerts.low(number(disk, "left"), number(disk, "of")), "disk low");
   health.add(says(*answer.report, "clock_doubted"), "clock doubted");
   health.add(says(stream, "refusing"), "waits for a consumer");
   health.add(number(stream, "damaged") > 0, "damaged");
@@ -192,6 +188,21 @@ std::string short_duration(std::chrono::nanoseconds duration) {
     std::snprintf(text, sizeof text, "%.0fd", seconds / 86'400);
   }
   return text;
+}
+
+std::vector<std::vector<std::string>> alert_rows(const std::vector<SidecarAnswer>& answers) {
+  std::vector<Row> rows;
+  for (const SidecarAnswer& answer : answers) {
+    if (!answer.report) continue;
+    for (const Json& alert : list_in(object_in(*answer.report, "alerts"), "raised")) {
+      rows.push_back({text_in(alert, "alert"), answer.sidecar, text_in(alert, "subject"),
+                      text_in(alert, "raised"), text_in(alert, "text")});
+    }
+  }
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](const Row& a, const Row& b) { return a[3] < b[3]; });
+  if (!rows.empty()) rows.insert(rows.begin(), {"ALERT", "SIDECAR", "ABOUT", "SINCE", "WHAT"});
+  return rows;
 }
 
 }  // namespace forebay

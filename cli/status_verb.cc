@@ -113,7 +113,8 @@ int status(const Globals& globals, bool watch) {
     if (signals.arrived()) return exit_code_of(before);
     std::vector<SidecarAnswer> now = ask_all(globals, *topology);
     add_all_rates(now, before);
-    const std::string table = aligned(status_rows(now, topology->alerts));
+    std::string table = aligned(status_rows(now, topology->alerts));
+    if (const auto alerts = alert_rows(now); !alerts.empty()) table += "\n" + aligned(alerts);
     const bool terminal = watch && ::isatty(STDOUT_FILENO) != 0;
     std::printf("%s%s", terminal ? "\x1b[H\x1b[J" : "", table.c_str());
     if (std::fflush(stdout) != 0) return kExitFailed;

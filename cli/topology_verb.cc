@@ -90,8 +90,12 @@ Json shown(const Topology& topology) {
   for (const Identity& identity : topology.keys) json["keys"][identity.name] = identity.keys;
   for (const Identity& person : topology.operators) json["operators"][person.name] = person.keys;
   for (const Host& host : topology.hosts) {
-    json["hosts"].push_back(
-        {{"name", host.name}, {"address", host.address}, {"base_port", host.base_port}});
+    json["hosts"].push_back({{"name", host.name},
+                             {"address", host.address},
+                             {"base_port", host.base_port},
+                             {"metrics_address", host.metrics_address},
+                             {"metrics_port", host.metrics_port},
+                             {"alerts", host.alerts.empty() ? Json(nullptr) : Json(host.alerts)}});
   }
   for (const Sidecar& sidecar : topology.sidecars) {
     Json streams = Json::array();
@@ -130,7 +134,11 @@ Json shown(const Topology& topology) {
   json["alerts"] = {{"lag_events", alerts.lag_events},
                     {"lag_age", format_duration(alerts.lag_age)},
                     {"beacon_silent", format_duration(alerts.beacon_silent)},
-                    {"producer_silent", format_duration(alerts.producer_silent)}};
+                    {"producer_silent", format_duration(alerts.producer_silent)},
+                    {"not_moving", format_duration(alerts.not_moving)},
+                    {"disk_percent", alerts.disk_percent},
+                    {"refusals", alerts.refusals},
+                    {"exec", alerts.exec}};
   return json;
 }
 
@@ -141,9 +149,13 @@ int show(const Globals& globals) {
     print(shown(*topology));
     return kExitDone;
   }
-  Rows hosts = {{"HOST", "ADDRESS", "BASE PORT"}};
+  Rows hosts = {{"HOST", "ADDRESS", "BASE PORT", "METRICS", "ALERTS TO"}};
   for (const Host& host : topology->hosts) {
-    hosts.push_back({host.name, host.address, std::to_string(host.base_port)});
+    hosts.push_back({host.name, host.address, std::to_string(host.base_port),
+                     host.metrics_port == 0
+                         ? ""
+                         : host.metrics_address + ":" + std::to_string(host.metrics_port),
+                     host.alerts});
   }
   Rows streams = {{"STREAM", "SIDECAR", "HOST", "KEEPS AGE", "KEEPS BYTES", "DISK MAX"}};
   for (const Sidecar& sidecar : topology->sidecars) {
@@ -170,6 +182,9 @@ int show(const Globals& globals) {
       {"lag_age", format_duration(alerts.lag_age)},
       {"beacon_silent", format_duration(alerts.beacon_silent)},
       {"producer_silent", format_duration(alerts.producer_silent)},
+      {"not_moving", format_duration(alerts.not_moving)},
+      {"disk_percent", std::to_string(alerts.disk_percent)},
+      {"refusals", std::to_string(alerts.refusals) + " a minute"},
   };
   print("topology " + topology->name + ", state in " + topology->state_dir + "\n");
   for (const Rows& rows : {hosts, streams, nodes, keys, limits}) {
@@ -193,6 +208,16 @@ Dealings dealings(const Topology& topology, const Node& node, const Sidecar& sid
                       [&](const Interest& interest) { return owned(interest.stream); })};
 }
 
+void add_metrics(const Topology& topology, const std::string& daemon, const std::string& host,
+                 Json& entry, Rows& rows) {
+  const TellingPlaces places = telling_places(topology, daemon);
+  if (places.port == 0) return;
+  const std::string url =
+      "http://" + places.address + ":" + std::to_string(places.port) + "/metrics";
+  entry["metrics"] = url;
+  rows.push_back({daemon, host, "serves metrics", url});
+}
+
 int endpoints(const Globals& globals) {
   const auto topology = load(globals);
   if (!topology) return exit_with(topology.error());
@@ -212,6 +237,7 @@ int endpoints(const Globals& globals) {
         rows.push_back({sidecar.name, sidecar.host, "binds " + std::string(socket), endpoint});
       }
     }
+    add_metrics(*topology, sidecar.name, sidecar.host, entry, rows);
     json["sidecars"][sidecar.name] = entry;
   }
   for (const Node& node : topology->nodes) {
@@ -225,6 +251,7 @@ int endpoints(const Globals& globals) {
       entry[socket] = endpoint;
       rows.push_back({node.name, node.host, "binds " + std::string(socket), endpoint});
     }
+    if (node.kind != NodeKind::kService) add_metrics(*topology, node.name, node.host, entry, rows);
     for (const Sidecar& sidecar : topology->sidecars) {
       const auto [publishes, subscribes] = dealings(*topology, node, sidecar);
       if (!publishes && !subscribes) continue;

@@ -46,6 +46,15 @@ forebay::Result<std::optional<forebay::FarSide>> far_side(const forebay::Topolog
   return FarSide{std::move(*own), std::move(names), Access(topology, sidecar)};
 }
 
+forebay::Watch::Options watch_options(const forebay::Topology& topology, const std::string& name) {
+  const auto places = forebay::telling_places(topology, name);
+  return {name,
+          places.address,
+          places.port,
+          topology.alerts.exec,
+          {places.alerts_stream, places.alerts.ingest, places.alerts.control}};
+}
+
 int run(const std::string& topology_path, const std::string& name) {
   using namespace forebay;
   keep_freed_memory();
@@ -74,9 +83,10 @@ int run(const std::string& topology_path, const std::string& name) {
     spdlog::critical("{}", far.error().message);
     return far.error().code == ErrorCode::kIo ? kFailed : kBadInput;
   }
-  const auto served = run_sidecar({name, folder, bind_endpoints(*topology, *sidecar),
-                                   sidecar->streams, sidecar->disk_max, std::move(*far)},
-                                  signals);
+  const auto served = run_sidecar(
+      {name, folder, bind_endpoints(*topology, *sidecar), sidecar->streams, sidecar->disk_max,
+       std::move(*far), watch_options(*topology, name), topology->alerts},
+      signals);
   if (!served) {
     say_last_words(served.error().message);
     return kFailed;

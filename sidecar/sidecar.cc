@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <condition_variable>
+#include <nlohmann/json.hpp>
+#include <optional>
 #include <stop_token>
 #include <thread>
 
@@ -22,6 +24,7 @@
 #include "sidecar/holds.h"
 #include "sidecar/ingest.h"
 #include "sidecar/scrub.h"
+#include "sidecar/self_look.h"
 #include "sidecar/status.h"
 
 namespace forebay {
@@ -53,7 +56,8 @@ class Service {
         broadcast_(context_, options.far),
         broadcasts_(log, clock_, broadcast_, failure_),
         commits_(log, clock_, holds_, policies(), broadcasts_, failure_),
-        scrubber_(log, options.state_dir) {}
+        scrubber_(log, options.state_dir),
+        look_(log, clock_, options.alerts) {}
 
   Result<void> bind() {
     if (options_.far) {  // at its post before anybody can knock
@@ -78,6 +82,7 @@ class Service {
     std::thread broadcaster([this] { broadcasts_.run(); });
     std::thread fetcher([this] { fetch_loop(); });
     std::jthread scrubber([this](const std::stop_token& stop) { scrub_loop(stop); });
+    watch_.emplace(options_.watch, [this](const Json& report) { return look_.look(report); });
     ingest_loop(signals);
     commits_.queue().stop();
     committer.join();
@@ -119,6 +124,7 @@ class Service {
     Poller poller;
     const std::size_t stop = poller.add(signals.descriptor());
     const std::size_t outcomes = poller.add(commits_.descriptor());
+    const std::size_t asked = poller.add(watch_->descriptor());
     poller.add(failure_.descriptor());
     const std::size_t replies = poller.add(fetches_.replies().descriptor());
     control_.add_to(poller);
@@ -137,26 +143,20 @@ class Service {
       if (poller.readable(batches)) take_batches();
       hand_over();
       flush_outgoing();
+      if (poller.readable(asked) && watch_->asks()) answer_watch();
       if (clock_.mono() >= liveness_due) {
         broadcasts_.tell(ingest_.liveness());
         connections_.near.count();
         connections_.far.count();
         liveness_due = clock_.mono() + limits::kLivenessInterval;
       }
-      if (clock_.mono() >= room_due_) watch_room();
     }
   }
 
-  void watch_room() {
-    room_due_ = clock_.mono() + limits::kTrimInterval;
-    const auto room = log_.room();
-    if (!room) return failure_.set(room.error());
-    if (room->low() == std::exchange(room_low_, room->low())) return;
-    if (!room_low_) return spdlog::info("disk: no longer low");
-    spdlog::warn(
-        "disk: {} MiB are left of {} for the log: when they are used it is full, and publishers "
-        "hold",
-        room->left >> 20, room->of >> 20);
+  void answer_watch() {
+    auto report = this->report();
+    if (!report) return failure_.set(report.error());
+    watch_->answer(std::move(*report));
   }
 
   /// A bounded amount, so that control is served in between.
@@ -210,12 +210,16 @@ class Service {
   void on_request(const Peer& peer, const StatusRequest&) {
     auto slot = fetches_.take_slot(peer.account());  // a report may be long
     if (!slot) return refuse_unavailable(peer);
-    const auto report =
-        status_report({options_.name, log_, holds_, ingest_, consumers_, commits_.times(),
-                       scrubber_.damage(), gate_ ? gate_->refused() : 0, broadcast_.refused(),
-                       connections_.near.count(), connections_.far.count(), full_});
+    auto report = this->report();
     if (!report) return failure_.set(report.error());
-    send({peer, StatusReport{*report}, {}, std::move(slot)});
+    (*report)["alerts"] = watch_->alerts();
+    send({peer, StatusReport{print_json(*report)}, {}, std::move(slot)});
+  }
+
+  [[nodiscard]] Result<Json> report() {
+    return status_report({options_.name, log_, holds_, ingest_, consumers_, commits_.times(),
+                          scrubber_.damage(), gate_ ? gate_->refused() : 0, broadcast_.refused(),
+                          connections_.near.count(), connections_.far.count(), full_});
   }
 
   void refuse_unavailable(const Peer& peer) {
@@ -346,14 +350,14 @@ class Service {
   BroadcastDoors broadcast_;
   std::vector<Work> pending_;
   bool full_ = false;
-  MonoTime room_due_{};
-  bool room_low_ = false;
 
   Failure failure_;
   BroadcastThread broadcasts_;
   CommitThread commits_;
   FetchQueue fetches_;
   Scrubber scrubber_;
+  SelfLook look_;
+  std::optional<Watch> watch_;
 };
 
 }  // namespace

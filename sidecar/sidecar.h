@@ -15,6 +15,7 @@
 
 #include "common/base/result.h"
 #include "common/service/signals.h"
+#include "common/watch/watch.h"
 #include "sidecar/doors.h"
 #include "topology/endpoints.h"
 #include "topology/topology.h"
@@ -28,6 +29,8 @@ struct SidecarOptions {
   std::vector<Stream> streams;
   std::optional<std::uint64_t> disk_max;
   std::optional<FarSide> far = {};  // who comes in from other hosts, where they have keys
+  Watch::Options watch = {};
+  Alerts alerts = {};  // thresholds
 };
 
 /// Opens the log, binds the sockets and serves until a stop signal, then commits what was taken in

@@ -19,9 +19,25 @@ Json to_json(const ConnectionCounts& counts) {
           {"ended", counts.ended}};
 }
 
+/// Buckets from 64 µs to 8 s, each twice as long as the one before.
+Json to_json(const DurationHistogram& times) {
+  Json buckets = Json::array();
+  for (std::int64_t bound = 64; bound <= 8 << 20; bound *= 2) {
+    buckets.push_back(
+        {{"le_us", bound}, {"count", times.count_within(std::chrono::microseconds(bound))}});
+  }
+  return {{"count", times.count()},
+          {"p50_us", microseconds(times.percentile(0.5))},
+          {"p99_us", microseconds(times.percentile(0.99))},
+          {"p999_us", microseconds(times.percentile(0.999))},
+          {"max_us", microseconds(times.max())},
+          {"total_us", microseconds(times.sum())},
+          {"buckets", std::move(buckets)}};
+}
+
 }  // namespace
 
-Result<std::string> status_report(const StatusSources& sources) {
+Result<Json> status_report(const StatusSources& sources) {
   const Log& log = sources.log;
   const auto room = log.room();
   if (!room) return fail(room.error());
@@ -73,29 +89,23 @@ Result<std::string> status_report(const StatusSources& sources) {
   auto refused = counters.refused;
   if (sources.unknown_keys > 0) refused["unknown_key"] = sources.unknown_keys;
   if (sources.forbidden_topics > 0) refused["forbidden_topic"] = sources.forbidden_topics;
-  const Json report{
-      {"sidecar", sources.sidecar},
-      {"boot", log.boot().hex()},
-      {"full", sources.full},
-      {"disk", {{"left", room->left}, {"of", room->of}, {"low", room->low()}}},
-      {"clock_doubted", sources.holds.clock_doubted()},
-      {"streams", std::move(streams)},
-      {"producers", std::move(producers)},
-      {"consumers", std::move(readers)},
-      {"commits",
-       {{"count", sources.commit_times.count()},
-        {"p50_us", microseconds(sources.commit_times.percentile(0.5))},
-        {"p99_us", microseconds(sources.commit_times.percentile(0.99))},
-        {"p999_us", microseconds(sources.commit_times.percentile(0.999))},
-        {"max_us", microseconds(sources.commit_times.max())}}},
-      {"counters",
-       {{"batches", counters.batches},
-        {"events", counters.events},
-        {"duplicates", counters.duplicates},
-        {"resends_asked", counters.resends_asked},
-        {"refused", std::move(refused)}}},
-      {"connections", {{"near", to_json(sources.near)}, {"far", to_json(sources.far)}}}};
-  return print_json(report);
+  Json report{{"sidecar", sources.sidecar},
+              {"boot", log.boot().hex()},
+              {"full", sources.full},
+              {"disk", {{"left", room->left}, {"of", room->of}}},
+              {"clock_doubted", sources.holds.clock_doubted()},
+              {"streams", std::move(streams)},
+              {"producers", std::move(producers)},
+              {"consumers", std::move(readers)},
+              {"commits", to_json(sources.commit_times)},
+              {"counters",
+               {{"batches", counters.batches},
+                {"events", counters.events},
+                {"duplicates", counters.duplicates},
+                {"resends_asked", counters.resends_asked},
+                {"refused", std::move(refused)}}},
+              {"connections", {{"near", to_json(sources.near)}, {"far", to_json(sources.far)}}}};
+  return report;
 }
 
 }  // namespace forebay

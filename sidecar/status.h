@@ -1,18 +1,22 @@
 // The sidecar's figures as `forebay status` shows them, one JSON object:
 //
-//   {sidecar, boot, full, disk: {left, of, low}, clock_doubted,
+//   {sidecar, boot, full, disk: {left, of}, clock_doubted,
 //    streams: [{stream, incarnation, head, oldest, bytes, lost, commit_time, refusing, damaged}],
 //    producers: [{stream, name, id, epoch, position, silent_ms, departed}],
 //    consumers: [{stream, consumer, cursor, lag, lost, failed, state, heard_ms}],
-//    commits: {count, p50_us, p99_us, p999_us, max_us} (since the start),
+//    commits: {count, p50_us, p99_us, p999_us, max_us, total_us, buckets: [{le_us, count}]}
+//      (since the start; count of a bucket: how many took at most le_us),
 //    counters: {batches, events, duplicates, resends_asked, refused: {reason: n}},
-//    connections: {near, far: {accepted, let_in, turned_away, ended}} (common/wire/connections.h)}
+//    connections: {near, far: {accepted, let_in, turned_away, ended}} (common/wire/connections.h),
+//    alerts: {raised, history: [{alert, subject, text, raised, cleared}]} (common/watch/alerts.h)}
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "common/base/histogram.h"
+#include "common/event/json_value.h"
 #include "common/wire/connections.h"
 #include "sidecar/consumers.h"
 #include "sidecar/holds.h"
@@ -35,6 +39,7 @@ struct StatusSources {
   bool full;
 };
 
-[[nodiscard]] Result<std::string> status_report(const StatusSources& sources);
+/// Without the alerts, which are the watch's.
+[[nodiscard]] Result<Json> status_report(const StatusSources& sources);
 
 }  // namespace forebay

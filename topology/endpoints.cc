@@ -78,6 +78,27 @@ Result<ClientEndpoints> endpoints_for(const Topology& topology, std::string_view
   return ClientEndpoints{"", bound.control.back(), bound.broadcast.back(), {}};
 }
 
+TellingPlaces telling_places(const Topology& topology, std::string_view daemon) {
+  TellingPlaces places;
+  const auto find = [&](const auto& daemons, std::uint32_t offset) {
+    const auto self = std::find_if(daemons.begin(), daemons.end(),
+                                   [&](const auto& each) { return each.name == daemon; });
+    if (self == daemons.end()) return;
+    const Host& host = *topology.host(self->host);
+    const auto before = static_cast<std::uint32_t>(std::count_if(
+        daemons.begin(), self, [&](const auto& each) { return each.host == self->host; }));
+    const std::uint32_t port = host.metrics_port + 2 * before + offset;
+    places.address = host.metrics_address;
+    if (host.metrics_port != 0 && port <= 65535) places.port = static_cast<std::uint16_t>(port);
+    if (host.alerts.empty()) return;
+    places.alerts_stream = host.alerts;
+    places.alerts = *endpoints_for(topology, host.name, *topology.owner_of(host.alerts));
+  };
+  find(topology.sidecars, 0);
+  find(topology.nodes, 1);
+  return places;
+}
+
 NodeEndpoints node_endpoints(const Topology& topology, const Node& node) {
   NodeEndpoints endpoints;
   if (node.kind == NodeKind::kSourcing) endpoints.query = ipc(topology, node.name, "query");

@@ -61,6 +61,19 @@ struct NodeEndpoints {
 
 [[nodiscard]] NodeEndpoints node_endpoints(const Topology& topology, const Node& node);
 
+/// Where a daemon says how it is. /metrics and /health: sidecars and nodes of a host take turns, each
+/// kind in the order of the file, so that one more of either moves nobody:
+///
+///   metrics_port + 2 * index: a sidecar      metrics_port + 2 * index + 1: a node
+struct TellingPlaces {
+  std::string address;
+  std::uint16_t port = 0;     // 0: nowhere
+  std::string alerts_stream;  // empty: none
+  ClientEndpoints alerts;     // its sidecar
+};
+/// Of a sidecar or node of the topology.
+[[nodiscard]] TellingPlaces telling_places(const Topology& topology, std::string_view daemon);
+
 /// Whether a node of another host subscribes to one of its streams.
 [[nodiscard]] bool has_remote_consumer(const Topology& topology, const Sidecar& sidecar);
 

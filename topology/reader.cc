@@ -39,6 +39,15 @@ void read_topology_table(Draft& draft, const TomlValue& value, std::string_view 
   reader.refuse_unknown();
 }
 
+std::optional<std::uint16_t> read_port(TableReader& reader, std::string_view key, int least) {
+  const auto port = reader.integer(key);
+  if (!port) return std::nullopt;
+  if (*port >= least && *port <= 65535) return static_cast<std::uint16_t>(*port);
+  reader.problem(key, std::string(key) + " " + std::to_string(*port) + " is not a port",
+                 "choose one from 1 to 65535" + std::string(least == 0 ? ", or 0 for none" : ""));
+  return std::nullopt;
+}
+
 Host read_host(Draft& draft, const TomlEntry& entry, const std::string& path) {
   Host host{.name = entry.key};
   TableReader reader(draft, entry.value, path, "host " + in_quotes(entry.key));
@@ -51,14 +60,20 @@ Host read_host(Draft& draft, const TomlEntry& entry, const std::string& path) {
                      "write the host's IPv4 address, e.g. \"127.0.0.1\"");
     }
   }
-  if (const auto port = reader.integer("base_port")) {
-    if (*port < 1 || *port > 65535) {
-      reader.problem("base_port", "base_port " + std::to_string(*port) + " is not a port",
-                     "choose one from 1 to 65535");
-    } else {
-      host.base_port = static_cast<std::uint16_t>(*port);
+  host.base_port = read_port(reader, "base_port", 1).value_or(host.base_port);
+  const int metrics_port = host.base_port + limits::kMetricsPortAfterBase;
+  if (metrics_port <= 65535) host.metrics_port = static_cast<std::uint16_t>(metrics_port);
+  host.metrics_port = read_port(reader, "metrics_port", 0).value_or(host.metrics_port);
+  if (const auto address = reader.text("metrics_address")) {
+    in_addr parsed{};
+    host.metrics_address = *address;
+    if (::inet_pton(AF_INET, address->c_str(), &parsed) != 1) {
+      reader.problem("metrics_address",
+                     "metrics_address " + in_quotes(*address) + " is no IPv4 address",
+                     "write one of the host's, or \"0.0.0.0\" for all");
     }
   }
+  host.alerts = reader.text("alerts").value_or("");
   reader.refuse_unknown();
   return host;
 }
@@ -253,6 +268,30 @@ Alerts read_alerts(Draft& draft, const TomlValue& value) {
   alerts.lag_age = reader.duration("lag_age").value_or(alerts.lag_age);
   alerts.beacon_silent = reader.duration("beacon_silent").value_or(alerts.beacon_silent);
   alerts.producer_silent = reader.duration("producer_silent").value_or(alerts.producer_silent);
+  alerts.not_moving = reader.duration("not_moving").value_or(alerts.not_moving);
+  if (const auto percent = reader.integer("disk_percent")) {
+    if (*percent < 1 || *percent > 100) {
+      reader.problem("disk_percent", "disk_percent " + std::to_string(*percent) + " is no share",
+                     "write how many per cent are used when it is an alert, e.g. 90");
+    } else {
+      alerts.disk_percent = static_cast<int>(*percent);
+    }
+  }
+  if (const auto refusals = reader.integer("refusals")) {
+    if (*refusals < 1) {
+      reader.problem("refusals", "refusals " + std::to_string(*refusals) + " is below 1",
+                     "write how many a minute are an alert");
+    } else {
+      alerts.refusals = static_cast<std::uint64_t>(*refusals);
+    }
+  }
+  if (const auto exec = reader.text("exec")) {
+    alerts.exec = *exec;
+    if (!exec->starts_with('/')) {
+      reader.problem("exec", "exec " + in_quotes(*exec) + " is no absolute path",
+                     "write the program's whole path");
+    }
+  }
   reader.refuse_unknown();
   return alerts;
 }

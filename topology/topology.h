@@ -24,6 +24,9 @@ struct Host {
   std::string name;
   std::string address = "127.0.0.1";  // IPv4
   std::uint16_t base_port = limits::kBasePortDefault;
+  std::string metrics_address = "127.0.0.1";  // IPv4; where its daemons serve /metrics and /health
+  std::uint16_t metrics_port = 0;  // the first of theirs (endpoints.h); 0: they serve nothing
+  std::string alerts = {};         // the stream that theirs go to; empty: none
 };
 
 /// What a stream keeps; neither: everything, for ever. What a registered consumer has yet to read is
@@ -90,6 +93,14 @@ struct Alerts {
   Nanoseconds lag_age = limits::kAlertLagAgeDefault;
   Nanoseconds beacon_silent = limits::kAlertBeaconSilentDefault;
   Nanoseconds producer_silent = limits::kAlertProducerSilentDefault;
+  Nanoseconds not_moving = limits::kAlertNotMovingDefault;
+  int disk_percent = limits::kAlertDiskPercentDefault;
+  /// Of `of` bytes only `left` are left.
+  [[nodiscard]] bool low(std::uint64_t left, std::uint64_t of) const {
+    return static_cast<double>(left) < static_cast<double>(of) * (100 - disk_percent) / 100;
+  }
+  std::uint64_t refusals = limits::kAlertRefusalsDefault;  // a minute
+  std::string exec;                                        // absolute path; empty: none
 };
 
 struct Topology {

@@ -31,6 +31,7 @@ class Validator {
   void run(Keys keys) {
     check_not_empty();
     check_sidecars();
+    check_alert_streams();
     for (const Node& node : topology_.nodes) {
       check_node(node);
       check_kind(node);
@@ -62,6 +63,21 @@ class Validator {
     if (host.empty() || topology_.host(host) != nullptr) return;
     problem(path + "/host", what + ": there is no host " + in_quotes(host),
             mend_name(host, names(topology_.hosts), "add [hosts." + host + "]"));
+  }
+
+  /// Publishers talk to a sidecar beside them.
+  void check_alert_streams() {
+    for (const Host& host : topology_.hosts) {
+      if (host.alerts.empty()) continue;
+      const std::string path = "hosts/" + host.name + "/alerts";
+      const std::string what = "host " + in_quotes(host.name) + ": alerts go to";
+      std::set<std::string> seen;
+      if (!check_stream(path, what, host.alerts, seen)) continue;
+      if (topology_.owner_of(host.alerts)->host != host.name) {
+        problem(path, what + " " + in_quotes(host.alerts) + ", whose sidecar is on another host",
+                "name a stream of a sidecar on this host");
+      }
+    }
   }
 
   void check_sidecars() {

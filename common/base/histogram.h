@@ -6,6 +6,7 @@
 #include <bit>
 #include <chrono>
 #include <cstdint>
+#include <numeric>
 
 namespace forebay {
 
@@ -19,11 +20,20 @@ class DurationHistogram {
     const auto ns = static_cast<std::uint64_t>(std::max<std::int64_t>(duration.count(), 0));
     ++counts_[bucket_of(ns)];
     ++count_;
+    sum_ += ns;
     max_ = std::max(max_, ns);
   }
 
   [[nodiscard]] std::uint64_t count() const { return count_; }
   [[nodiscard]] Duration max() const { return Duration(max_); }
+  [[nodiscard]] Duration sum() const { return Duration(sum_); }
+
+  /// How many were not longer, give or take 6 % of the bound.
+  [[nodiscard]] std::uint64_t count_within(Duration bound) const {
+    const std::size_t end = bucket_of(static_cast<std::uint64_t>(bound.count()));
+    return std::accumulate(counts_.begin(), counts_.begin() + static_cast<std::ptrdiff_t>(end) + 1,
+                           std::uint64_t{0});
+  }
 
   /// Of this share (0 to 1) of all durations none was longer; 0 if there are none.
   [[nodiscard]] Duration percentile(double share) const {
@@ -54,6 +64,7 @@ class DurationHistogram {
 
   std::array<std::uint64_t, (64 - kBits + 1) * kSteps> counts_{};
   std::uint64_t count_ = 0;
+  std::uint64_t sum_ = 0;  // of nanoseconds: 584 years
   std::uint64_t max_ = 0;
 };
 

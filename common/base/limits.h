@@ -137,6 +137,26 @@ inline constexpr std::uint64_t kAlertLagEventsDefault = 10'000;
 inline constexpr seconds kAlertLagAgeDefault{5};
 inline constexpr seconds kAlertBeaconSilentDefault{1};
 inline constexpr seconds kAlertProducerSilentDefault{3};
+inline constexpr seconds kAlertNotMovingDefault{30};
+inline constexpr int kAlertDiskPercentDefault = 90;
+inline constexpr std::uint64_t kAlertRefusalsDefault = 100;  // a minute
+inline constexpr int kMetricsPortAfterBase = 500;            // where nothing else is said
+
+// What a daemon says of itself (common/watch).
+inline constexpr seconds kWatchInterval{1};      // between looks at itself, at least…
+inline constexpr int kWatchShareOfTime = 50;     // …and so many times what the last one took
+inline constexpr seconds kWatchDead{5};          // without an answer from the main loop
+inline constexpr seconds kAlertClearAfter{10};   // of being well
+inline constexpr seconds kAlertLostFor{600};     // after a loss grew, or a start that finds one
+inline constexpr std::size_t kAlertsMax = 1024;  // raised at once
+inline constexpr std::size_t kAlertHistoryMax = 256;
+inline constexpr seconds kAlertHookTimeout{30};
+inline constexpr std::size_t kAlertHookQueueMax = 256;
+inline constexpr seconds kMetricsBindInterval{10};  // between attempts at a port that is taken
+inline constexpr int kMetricsThreads = 2;
+inline constexpr seconds kMetricsPatience{1};  // with a connection that asks nothing
+inline constexpr seconds kMetricsIoTimeout{5};
+inline constexpr std::size_t kMetricsRequestBytesMax = 8 << 10;
 
 // Files of lines (line_source.h).
 inline constexpr std::size_t kLineBytesMax = 2 * kEventBytesMax;  // JSON is wordier than msgpack

@@ -1,9 +1,9 @@
 #include "common/client/node_control.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "common/base/limits.h"
-#include "common/event/json_value.h"
 
 namespace forebay {
 namespace {
@@ -48,33 +48,6 @@ Json progress(const Consumer& consumer) {
   return json;
 }
 
-Json status(const Consumer& consumer) {
-  const MonoTime now = SystemClock().mono();
-  Json streams = Json::array();
-  for (const auto& [stream, status] : consumer.status()) {
-    const CursorRecord& record = status.record;
-    const std::uint64_t cursor = record.cursor.sequence.value;
-    Json entry{{"stream", stream},
-               {"state", to_string(status.state)},
-               {"incarnation", record.cursor.incarnation.hex()},
-               {"cursor", cursor},
-               {"head", status.head.value},
-               {"lag", status.head.value > cursor ? status.head.value - cursor : 0},
-               {"start", record.start.value + 1},
-               {"lost", record.lost},
-               {"failed", record.failed},
-               {"age_ms", nullptr}};
-    if (status.covered) {
-      entry["age_ms"] =
-          std::chrono::duration_cast<std::chrono::milliseconds>(now - *status.covered).count();
-    }
-    streams.push_back(std::move(entry));
-  }
-  return {{"consumer", consumer.name()},
-          {"streams", std::move(streams)},
-          {"build", progress(consumer)}};
-}
-
 Json failed(const Consumer& consumer, const Json& request) {
   const auto view = consumer.view();
   if (!view) return error_answer(view.error());
@@ -106,7 +79,7 @@ Json replay(Consumer& consumer, std::string_view bytes) {
 
 Json answer(Consumer& consumer, const Json& request) {
   const std::string op = text_field(request, "op");
-  if (op == "status") return status(consumer);
+  if (op == "status") return node_status(consumer);
   if (op == "progress") return progress(consumer);
   if (op == "failed") return failed(consumer, request);
   if (op == "reset") {
@@ -130,6 +103,40 @@ Json answer(Consumer& consumer, const Json& request) {
 }
 
 }  // namespace
+
+Json node_status(const Consumer& consumer) {
+  const MonoTime now = SystemClock().mono();
+  Json streams = Json::array();
+  for (const auto& [stream, status] : consumer.status()) {
+    const CursorRecord& record = status.record;
+    const std::uint64_t cursor = record.cursor.sequence.value;
+    Json entry{{"stream", stream},
+               {"state", to_string(status.state)},
+               {"incarnation", record.cursor.incarnation.hex()},
+               {"cursor", cursor},
+               {"head", status.head.value},
+               {"lag", status.head.value > cursor ? status.head.value - cursor : 0},
+               {"start", record.start.value + 1},
+               {"lost", record.lost},
+               {"failed", record.failed},
+               {"age_ms", nullptr},
+               {"beacon_overdue_ms", nullptr},
+               {"producer_silence_ms", status.producer_silence.count()}};
+    if (status.covered) {
+      entry["age_ms"] =
+          std::chrono::duration_cast<std::chrono::milliseconds>(now - *status.covered).count();
+    }
+    if (status.beacon_due) {
+      entry["beacon_overdue_ms"] = std::chrono::duration_cast<std::chrono::milliseconds>(
+                                       std::max(now - *status.beacon_due, Nanoseconds(0)))
+                                       .count();
+    }
+    streams.push_back(std::move(entry));
+  }
+  return {{"consumer", consumer.name()},
+          {"streams", std::move(streams)},
+          {"build", progress(consumer)}};
+}
 
 std::string answer_node_request(Consumer& consumer, std::string_view request) {
   Json reply;

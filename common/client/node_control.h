@@ -18,8 +18,12 @@
 #include <string_view>
 
 #include "common/client/consumer.h"
+#include "common/event/json_value.h"
 
 namespace forebay {
+
+/// What `status` answers.
+[[nodiscard]] Json node_status(const Consumer& consumer);
 
 /// The encoded answer.
 [[nodiscard]] std::string answer_node_request(Consumer& consumer, std::string_view request);

@@ -56,7 +56,7 @@ Result<Admission> PublishWindow::publish(const Event& event, WallTime now,
   if (state_ == State::kFailed) return fail(*error_);
   scratch_.clear();
   if (auto encoded = encode_event(event, now, scratch_); !encoded) return fail(encoded.error());
-  if (!empty() && entry_bytes_ + builder_.bytes() + scratch_.size() > options_.bytes_max) {
+  if (!empty() && bytes() + scratch_.size() > options_.bytes_max) {
     return Admission::kWouldBlock;
   }
   if (numbered_by_application_.value_or(sequence.has_value()) != sequence.has_value()) {

@@ -71,6 +71,8 @@ class PublishWindow {
   [[nodiscard]] State state() const { return state_; }
   /// Nothing is unacknowledged.
   [[nodiscard]] bool empty() const { return entries_.empty() && builder_.empty(); }
+  /// Bytes of what is unacknowledged.
+  [[nodiscard]] std::size_t bytes() const { return entry_bytes_ + builder_.bytes(); }
   /// Closed batches wait to be sent.
   [[nodiscard]] bool has_unsent() const { return unsent_ < entries_.size(); }
   /// Why it is FAILED, or what the last refusal said.

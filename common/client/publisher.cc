@@ -116,6 +116,11 @@ Acknowledgement Publisher::acknowledged() const {
   return window_.acknowledged();
 }
 
+std::size_t Publisher::unacknowledged_bytes() const {
+  const std::lock_guard hold(mutex_);
+  return window_.bytes();
+}
+
 std::optional<Error> Publisher::failure() const {
   const std::lock_guard hold(mutex_);
   if (window_.state() != PublishWindow::State::kFailed) return std::nullopt;

@@ -69,6 +69,9 @@ class Publisher final : private LinkUser {
   /// What is on disk by now.
   [[nodiscard]] Acknowledgement acknowledged() const;
 
+  /// How much is taken and not on disk: what the window holds.
+  [[nodiscard]] std::size_t unacknowledged_bytes() const;
+
   /// Why it has failed for good, if it has: what tells such an error from one of a single event.
   [[nodiscard]] std::optional<Error> failure() const;
 

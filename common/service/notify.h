@@ -7,6 +7,8 @@ namespace forebay {
 
 /// READY=1 with a status line, once recovery is done and all sockets are bound.
 void notify_ready(const std::string& status);
+/// WATCHDOG=1 with a status line: the main loop goes on.
+void notify_alive(const std::string& status);
 /// STOPPING=1.
 void notify_stopping();
 

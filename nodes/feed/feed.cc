@@ -7,6 +7,7 @@
 
 #include "common/base/limits.h"
 #include "common/client/line_publisher.h"
+#include "common/event/json_fields.h"
 #include "common/service/notify.h"
 #include "nodes/feed/rejects_file.h"
 
@@ -19,7 +20,8 @@ constexpr milliseconds kSignalCheck{100};  // a wait that no signal ends is cut 
 
 class Feed {
  public:
-  Feed(const FeedOptions& options, StopSignals& signals) : options_(options), signals_(signals) {}
+  Feed(const FeedOptions& options, StopSignals& signals)
+      : options_(options), signals_(signals), watch_(options.watch, look_at) {}
 
   Result<FeedSummary> run() {
     for (const auto step : {&Feed::open, &Feed::begin, &Feed::publish, &Feed::finish}) {
@@ -30,9 +32,39 @@ class Feed {
   }
 
  private:
+  /// Each round of each of its waits comes by here.
   [[nodiscard]] bool stopping() {
     if (signals_.arrived()) stopping_ = true;
+    if (watch_.asks()) watch_.answer(report());
     return stopping_;
+  }
+
+  Json report() const {
+    return {{"feed", options_.name},
+            {"lines", source_ ? source_->lines() : 0},
+            {"published", pump_ ? pump_->published() : 0},
+            {"rejected", pump_ ? pump_->rejected() : 0},
+            {"acknowledged", publisher_ ? publisher_->acknowledged().last.value : 0},
+            {"unacknowledged_bytes", publisher_ ? publisher_->unacknowledged_bytes() : 0},
+            {"waiting", waited_.said}};
+  }
+
+  static Findings look_at(const Json& report) {
+    const auto count = [&](const char* key) { return number_in(report, key).value_or(0); };
+    Findings findings;
+    Exposition& metrics = findings.metrics = Exposition({{"feed", text_in(report, "feed")}});
+    metrics.counter("forebay_feed_published_total", "Events taken to be published.", {},
+                    count("published"));
+    metrics.counter("forebay_feed_rejected_total", "Lines that are no events.", {},
+                    count("rejected"));
+    metrics.gauge("forebay_feed_acknowledged", "Sequence of its last event on disk.", {},
+                  static_cast<double>(count("acknowledged")));
+    metrics.gauge("forebay_window_bytes", "Taken, and not on disk yet.", {},
+                  static_cast<double>(count("unacknowledged_bytes")));
+    findings.line = std::to_string(count("published")) + " events published, " +
+                    std::to_string(count("rejected")) + " lines rejected";
+    if (says(report, "waiting")) findings.not_ready.emplace_back("its sidecar takes nothing");
+    return findings;
   }
 
   /// The source, and what tells it from others: a followed file may have no line yet.
@@ -167,6 +199,7 @@ class Feed {
   std::unique_ptr<Publisher> publisher_;
   std::optional<LinePublisher> pump_;
   Waited waited_;
+  Watch watch_;
 };
 
 }  // namespace

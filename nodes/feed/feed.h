@@ -10,6 +10,7 @@
 
 #include "common/base/result.h"
 #include "common/service/signals.h"
+#include "common/watch/watch.h"
 
 namespace forebay {
 
@@ -21,6 +22,7 @@ struct FeedOptions {
   std::string stream;
   std::string ingest;  // endpoints of the sidecar
   std::string control;
+  Watch::Options watch = {};
 };
 
 struct FeedSummary {

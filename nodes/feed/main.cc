@@ -8,6 +8,7 @@
 #include "common/service/signals.h"
 #include "common/service/state_lock.h"
 #include "nodes/feed/feed.h"
+#include "nodes/wiring/wiring.h"
 #include "topology/endpoints.h"
 #include "topology/load.h"
 
@@ -42,9 +43,9 @@ int run(const std::string& topology_path, const std::string& name) {
     spdlog::critical("{}", lock.error().message);
     return kFailed;
   }
-  const auto fed = run_feed(
-      {name, folder, node->source, node->follow, stream, endpoints->ingest, endpoints->control},
-      signals);
+  const auto fed = run_feed({name, folder, node->source, node->follow, stream, endpoints->ingest,
+                             endpoints->control, watch_options(*topology, name)},
+                            signals);
   if (!fed) {
     spdlog::critical("{}", fed.error().message);
     // A followed file that is not there may still come.

@@ -33,7 +33,7 @@ Result<void> run(const Topology& topology, const Node& node, StopSignals& signal
   auto consumer = Consumer::open(std::move(*options), handler);
   if (!consumer) return fail(consumer.error());
   QueryServer queries({node_endpoints(topology, node).query, topology.alerts.beacon_silent,
-                       topology.alerts.producer_silent},
+                       topology.alerts.producer_silent, watch_options(topology, node.name)},
                       **consumer);
   server = &queries;
   if (auto bound = queries.bind(); !bound) return bound;

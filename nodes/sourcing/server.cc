@@ -6,6 +6,8 @@
 #include <array>
 
 #include "common/base/limits.h"
+#include "common/client/node_control.h"
+#include "common/event/json_fields.h"
 
 namespace forebay {
 namespace {
@@ -48,7 +50,14 @@ tl::expected<Reached, QueryError> has_reached(const EddRequest& request,
 QueryServer::QueryServer(Options options, Consumer& consumer)
     : options_(std::move(options)),
       consumer_(consumer),
-      router_(context_, SocketKind::kRouter, limits::kQueryHighWaterMessages) {}
+      router_(context_, SocketKind::kRouter, limits::kQueryHighWaterMessages),
+      look_(clock_, options_.beacon_silent),
+      watch_(options_.watch, [this](const Json& status) {
+        Findings findings = look_.look(status);
+        findings.metrics.counter("forebay_queries_total", "Queries answered.", {},
+                                 number_in(status, "queries").value_or(0));
+        return findings;
+      }) {}
 
 Result<void> QueryServer::bind() {
   router_.limit_frames(limits::kQueryFrameBytesMax);
@@ -60,6 +69,7 @@ Result<void> QueryServer::serve(StopSignals& signals) {
   const std::size_t stop = poller.add(signals.descriptor());
   const std::size_t progress = poller.add(progress_.descriptor());
   const std::size_t queries = poller.add(router_);
+  const std::size_t asked = poller.add(watch_.descriptor());
   while (true) {
     // A waiting query's deadline passes within this, too.
     poller.wait(waiting_.empty() ? limits::kPollInterval : limits::kQueryDeadlineStep);
@@ -71,7 +81,22 @@ Result<void> QueryServer::serve(StopSignals& signals) {
       answer(std::exchange(waiting_, {}));
     }
     if (poller.readable(queries)) answer(take_queries());
+    if (poller.readable(asked) && watch_.asks()) asked_ = true;
+    if (asked_) answer_watch();
   }
+}
+
+/// Vouches for the consumer's thread too: while that stands still, there is no answer.
+void QueryServer::answer_watch() {
+  const auto streams = consumer_.status();
+  const bool stands = std::any_of(streams.begin(), streams.end(), [&](const auto& each) {
+    return clock_.mono() - each.second.as_of > limits::kWatchDead;
+  });
+  if (stands) return;
+  Json status = node_status(consumer_);
+  status["queries"] = answered_;
+  asked_ = false;
+  watch_.answer(std::move(status));
 }
 
 std::vector<QueryServer::Query> QueryServer::take_queries() {
@@ -116,6 +141,7 @@ void QueryServer::reply_all(std::vector<Answered>& answered) {
 }
 
 void QueryServer::reply(Query& query, std::string_view answer) {
+  ++answered_;
   std::array<Message, 2> frames{std::move(query.frames.front()), Message(answer)};
   if (router_.send(frames) != SendResult::kSent)
     spdlog::debug("an answer to a client that is gone or does not read");

@@ -17,6 +17,8 @@
 #include "common/base/mailbox.h"
 #include "common/client/consumer.h"
 #include "common/service/signals.h"
+#include "common/watch/consumer_look.h"
+#include "common/watch/watch.h"
 #include "common/wire/transport.h"
 #include "nodes/sourcing/edd.h"
 #include "nodes/sourcing/query.h"
@@ -29,6 +31,7 @@ class QueryServer {
     std::string endpoint;  // to bind
     Nanoseconds beacon_silent;
     Nanoseconds producer_silent;
+    Watch::Options watch = {};
   };
 
   /// `consumer` outlives it.
@@ -70,6 +73,7 @@ class QueryServer {
   void answer(std::vector<Query> queries);
   void reply_all(std::vector<Answered>& answered);
   void reply(Query& query, std::string_view answer);
+  void answer_watch();
   /// nullopt: not yet.
   [[nodiscard]] std::optional<std::string> try_answer(Query& query, Moments& moments);
   [[nodiscard]] tl::expected<Moment, QueryError> moment(const std::string& view) const;
@@ -83,8 +87,12 @@ class QueryServer {
   Mailbox<char> progress_;
   std::vector<Query> waiting_;
   std::size_t waiting_bytes_ = 0;
+  std::uint64_t answered_ = 0;
   Context context_;
   Socket router_;
+  ConsumerLook look_;
+  Watch watch_;
+  bool asked_ = false;  // by the watch, and not answered yet
 };
 
 }  // namespace forebay

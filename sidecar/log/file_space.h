@@ -14,8 +14,6 @@ namespace forebay {
 /// What the log still takes of new events, and the most that there could be (its limit, or the disk).
 struct Room {
   std::uint64_t left = 0, of = 0;  // bytes
-  /// Time to do something: less than a tenth.
-  [[nodiscard]] bool low() const { return left < of / 10; }
 };
 
 class FileSpace {

@@ -47,6 +47,21 @@ TEST_CASE("AStreamHasARowAndItsFurtherConsumersStandBelowIt") {
                                             "7", "1.5s", "0", "0", "fetch", "ok"});
 }
 
+TEST_CASE("AlertsThatAreRaisedStandBelowTheTableTheOldestFirst") {
+  auto one = answer(1u), other = answer(1u);
+  CHECK(alert_rows({one}).empty());
+  const auto alert = [](const std::string& name, const std::string& since) {
+    return Json{{"alert", name}, {"subject", "a of b"}, {"text", "so"}, {"raised", since}};
+  };
+  (*one.report)["alerts"] = {{"raised", {alert("lag", "2026-01-02T00:00:00Z")}}};
+  (*other.report)["alerts"] = {{"raised", {alert("full", "2026-01-01T00:00:00Z")}}};
+  const auto rows = alert_rows({one, other});
+  REQUIRE(rows.size() == 3);
+  CHECK(rows[1] == std::vector<std::string>{"full", "inventory", "a of b", "2026-01-01T00:00:00Z",
+                                            "so"});
+  CHECK(rows[2].front() == "lag");
+}
+
 TEST_CASE("WhatIsNotWellStandsInTheLastColumn") {
   Alerts alerts;
   alerts.lag_events = 5;
@@ -65,7 +80,7 @@ TEST_CASE("WhatIsNotWellStandsInTheLastColumn") {
   auto doubtful = answer(100u);
   (*doubtful.report)["clock_doubted"] = true;
   CHECK(status_rows({doubtful}, alerts)[1].back() == "! clock doubted");
-  (*doubtful.report)["disk"] = {{"left", 9}, {"of", 100}, {"low", true}};
+  (*doubtful.report)["disk"] = {{"left", 9u}, {"of", 100u}};
   CHECK(status_rows({doubtful}, alerts)[1].back() == "! disk low, clock doubted");
   (*doubtful.report)["full"] = true;
   CHECK(status_rows({doubtful}, alerts)[1].back() == "! full, clock doubted");

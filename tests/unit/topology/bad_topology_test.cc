@@ -109,7 +109,8 @@ TEST_CASE("UnknownKeysAreRefusedEverywhere") {
       {"[topology]\nname = 't'\nstatedir = 'x'\n" + kBase.substr(22),
        "t:3:1: topology: unknown key 'statedir'; did you mean 'state_dir'?\n"},
       {kBase + "[hosts.b]\nport = 1\n",
-       "t:10:1: host 'b': unknown key 'port'; known: 'address', 'base_port'\n"},
+       "t:10:1: host 'b': unknown key 'port'; known: 'address', 'base_port', 'metrics_port', "
+       "'metrics_address', 'alerts'\n"},
       {kBase + "[sidecars.t]\nhosts = 'a'\nstreams = { x = {} }\n",
        "t:9:11: sidecar 't': host is missing; add host = \"a\"\n"
        "t:10:1: sidecar 't': unknown key 'hosts'; did you mean 'host'?\n"},
@@ -141,6 +142,11 @@ TEST_CASE("NamesThatLeadNowhereAreRefused") {
        "'catalog'\n"},
       {kBase + "[nodes.n]\nkind = 'fed'\nhost = 'a'\n",
        "t:10:8: node 'n': unknown kind 'fed'; did you mean 'feed'?\n"},
+      {"[topology]\nname = 't'\n[hosts.a]\nalerts = 'pages'\n[hosts.b]\nalerts = 'x'\n"
+       "[sidecars.s]\nhost = 'a'\nstreams = { x = {} }\n",
+       "t:4:10: host 'a': alerts go to 'pages', which no sidecar owns; known: 'x'\n"
+       "t:6:10: host 'b': alerts go to 'x', whose sidecar is on another host; name a stream of a "
+       "sidecar on this host\n"},
   });
 }
 
@@ -264,6 +270,16 @@ TEST_CASE("DurationsSizesAndTimesAreChecked") {
        "t:10:11: alerts: lag_age '5 seconds' is not a duration" + duration +
            "t:11:17: alerts: beacon_silent '0s' is zero, too small for a duration" + duration +
            "t:12:19: alerts: producer_silent '200000d' is too large for a duration" + duration},
+      {kBase + "[hosts.b]\nmetrics_port = 70000\nmetrics_address = 'here'\n",
+       "t:10:16: host 'b': metrics_port 70000 is not a port; choose one from 1 to 65535, or 0 for "
+       "none\n"
+       "t:11:19: host 'b': metrics_address 'here' is no IPv4 address; write one of the host's, or "
+       "\"0.0.0.0\" for all\n"},
+      {kBase + "[alerts]\ndisk_percent = 0\nrefusals = 0\nexec = 'page'\n",
+       "t:10:16: alerts: disk_percent 0 is no share; write how many per cent are used when it is "
+       "an alert, e.g. 90\n"
+       "t:11:12: alerts: refusals 0 is below 1; write how many a minute are an alert\n"
+       "t:12:8: alerts: exec 'page' is no absolute path; write the program's whole path\n"},
       {kBase + "[alerts]\nlag_age = 5\nlag_events = 0\n",
        "t:10:11: alerts: lag_age is a whole number, not a string; write lag_age = \"5s\", with its "
        "unit\n"

@@ -55,6 +55,33 @@ TEST_CASE("ARemoteConsumerMakesItsSidecarBindTcp") {
   CHECK(far.broadcast == List{"ipc:///run/t/far/broadcast.sock", "tcp://127.0.0.1:7403"});
 }
 
+TEST_CASE("SidecarsAndNodesOfAHostTakeTurnsWithItsMetricsPorts") {
+  const Topology topology = parsed(kTwoHosts +
+                                   "[nodes.other]\nkind = 'service'\nhost = 'a'\n"
+                                   "subscribes = ['near']\n");
+  const auto port = [&](const std::string& name) { return telling_places(topology, name).port; };
+  CHECK(port("near") == 7900);
+  CHECK(port("far") == 7902);
+  CHECK(port("local") == 7901);
+  CHECK(port("other") == 7903);
+  CHECK(port("sourcing-1") == 8001);
+  CHECK(telling_places(topology, "near").address == "127.0.0.1");
+}
+
+TEST_CASE("AHostSaysWhetherAndWhereItsDaemonsTell") {
+  Topology topology = parsed(kTwoHosts);
+  topology.hosts[0].metrics_port = 0;
+  CHECK(telling_places(topology, "far").port == 0);
+  topology.hosts[0].metrics_port = 65535;
+  CHECK(telling_places(topology, "near").port == 65535);
+  CHECK(telling_places(topology, "far").port == 0);
+  CHECK(telling_places(topology, "far").alerts_stream.empty());
+  topology.hosts[0].alerts = "near";
+  const TellingPlaces places = telling_places(topology, "far");
+  CHECK(places.alerts_stream == "near");
+  CHECK(places.alerts.ingest == "ipc:///run/t/near/ingest.sock");
+}
+
 TEST_CASE("AClientGetsOneEndpointASocket") {
   const Topology topology = parsed(kTwoHosts);
   const Sidecar& far = *topology.sidecar("far");

@@ -53,6 +53,13 @@ TEST_CASE("AMinimalTopologyGetsTheDefaults") {
   CHECK(topology.alerts.lag_age == 5s);
   CHECK(topology.alerts.beacon_silent == 1s);
   CHECK(topology.alerts.producer_silent == 3s);
+  CHECK(topology.alerts.not_moving == 30s);
+  CHECK(topology.alerts.disk_percent == 90);
+  CHECK(topology.alerts.refusals == 100);
+  CHECK(topology.alerts.exec.empty());
+  CHECK(topology.hosts[0].metrics_address == "127.0.0.1");
+  CHECK(topology.hosts[0].metrics_port == 7900);
+  CHECK(topology.hosts[0].alerts.empty());
 }
 
 TEST_CASE("EveryKeyIsRead") {
@@ -97,6 +104,10 @@ lag_events = 7
 lag_age = "1m"
 beacon_silent = "1500ms"
 producer_silent = "2h"
+not_moving = "5m"
+disk_percent = 80
+refusals = 5
+exec = "/usr/bin/page"
 )");
   CHECK(topology.state_dir == "/srv/run/shop");
   CHECK(topology.host("b")->base_port == 7500);
@@ -122,6 +133,10 @@ producer_silent = "2h"
   CHECK(to_string(audit.subscribes[0].start) == "2026-03-01T00:00:00Z");
   CHECK(topology.alerts.lag_events == 7);
   CHECK(topology.alerts.lag_age == 1min);
+  CHECK(topology.alerts.not_moving == 5min);
+  CHECK(topology.alerts.disk_percent == 80);
+  CHECK(topology.alerts.refusals == 5);
+  CHECK(topology.alerts.exec == "/usr/bin/page");
   CHECK(topology.alerts.beacon_silent == 1500ms);
   CHECK(topology.alerts.producer_silent == 2h);
   CHECK(topology.owner_of("catalog") == &stock);

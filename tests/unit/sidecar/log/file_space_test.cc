@@ -56,11 +56,10 @@ TEST_CASE("TheRoomOfALogIsLowBeforeItIsFullAndGrowsWhenItIsTrimmed") {
     return *found;
   };
   const std::uint64_t first = room().left;
-  CHECK_FALSE(room().low());
   const std::string subject(4000, 's');
   std::size_t batches = 0;
   const auto takes_more = [&] { return (*log)->ensure_space(240'000).has_value(); };
-  while (takes_more() && !room().low()) {
+  while (takes_more() && room().left >= kMost / 10) {
     append(**log, kFirst, at(1), 60, subject);
     REQUIRE(++batches < 200);
   }

@@ -15,8 +15,15 @@ namespace forebay {
 
 [[nodiscard]] inline std::optional<std::uint64_t> number_in(const Json& object, const char* key) {
   const auto found = object.find(key);
-  if (found == object.end() || !found->is_number_unsigned()) return std::nullopt;
+  if (found == object.end() || !found->is_number_integer()) return std::nullopt;
+  if (!found->is_number_unsigned() && found->get<std::int64_t>() < 0) return std::nullopt;
   return found->get<std::uint64_t>();
+}
+
+/// False, too, if it is absent.
+[[nodiscard]] inline bool says(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && *found == true;
 }
 
 [[nodiscard]] inline std::string text_in(const Json& object, const char* key) {
@@ -34,7 +41,12 @@ namespace forebay {
   return std::chrono::milliseconds(std::min(*count, kMax));
 }
 
-/// Valid as long as `object`.
+/// Valid as long as `object`, as the next.
+[[nodiscard]] inline const Json& object_in(const Json& object, const char* key) {
+  static const Json none = Json::object();
+  const auto found = object.find(key);
+  return found != object.end() && found->is_object() ? *found : none;
+}
 [[nodiscard]] inline const Json& list_in(const Json& object, const char* key) {
   static const Json none = Json::array();
   const auto found = object.find(key);

@@ -1,0 +1,63 @@
+#include "common/watch/consumer_look.h"
+
+#include <nlohmann/json.hpp>
+
+#include "common/event/json_fields.h"
+
+namespace forebay {
+namespace {
+
+using std::chrono::milliseconds;
+
+double number(const Json& object, const char* key) {
+  return static_cast<double>(number_in(object, key).value_or(0));
+}
+
+}  // namespace
+
+Findings ConsumerLook::look(const Json& status) const {
+  Findings findings;
+  findings.metrics = Exposition({{"consumer", text_in(status, "consumer")}});
+  const Json& streams = list_in(status, "streams");
+  std::uint64_t lag = 0;
+  for (const Json& stream : streams) {
+    look_at_stream(stream, findings);
+    lag = std::max(lag, number_in(stream, "lag").value_or(0));
+  }
+  findings.line = std::to_string(streams.size()) + " streams, greatest lag " + std::to_string(lag);
+  return findings;
+}
+
+void ConsumerLook::look_at_stream(const Json& stream, Findings& findings) const {
+  const std::string name = text_in(stream, "stream"), state = text_in(stream, "state");
+  const Exposition::Labels labels{{"stream", name}};
+  Exposition& metrics = findings.metrics;
+  metrics.gauge("forebay_cursor", "Last sequence applied.", labels, number(stream, "cursor"));
+  metrics.gauge("forebay_known_head", "Last sequence heard of.", labels, number(stream, "head"));
+  metrics.gauge("forebay_lag_events", "Events heard of and yet to be applied.", labels,
+                number(stream, "lag"));
+  metrics.gauge("forebay_age_seconds", "Since all that was heard of was applied.", labels,
+                number(stream, "age_ms") / 1e3);
+  metrics.gauge("forebay_lost", "Events that it could not have.", labels, number(stream, "lost"));
+  metrics.gauge("forebay_failed", "Events that its handler refused.", labels,
+                number(stream, "failed"));
+  metrics.gauge("forebay_diverged", "1 while the log is another than it follows.", labels,
+                state == "DIVERGED");
+
+  const auto overdue = milliseconds_in(stream, "beacon_overdue_ms");
+  const Nanoseconds silent = overdue ? Nanoseconds(*overdue) : Nanoseconds(clock_.mono() - began_);
+  metrics.gauge("forebay_beacon_overdue_seconds", "How long its sidecar's beacon is overdue.",
+                labels, std::chrono::duration<double>(silent).count());
+  if (state == "DIVERGED")
+    findings.conditions.push_back(
+        {"diverged", name, "the log is another than it follows: `forebay consumers reset`"});
+  if (silent > beacon_silent_)
+    findings.conditions.push_back(
+        {"silent_beacon", name,
+         "nothing is heard of its sidecar: answers are as old as they say. Is it up, and is it "
+         "reached (`forebay status`)?"});
+  if (number_in(stream, "cursor").value_or(0) == 0 && !overdue)
+    findings.not_ready.push_back("nothing of " + name + " has been applied or heard of");
+}
+
+}  // namespace forebay

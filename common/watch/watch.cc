@@ -1,0 +1,144 @@
+#include "common/watch/watch.h"
+
+#include <spdlog/spdlog.h>
+
+#include <nlohmann/json.hpp>
+
+#include "common/base/limits.h"
+#include "common/service/notify.h"
+
+namespace forebay {
+
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
+
+Watch::Watch(Options options, Look look)
+    : options_(std::move(options)), look_(std::move(look)), alerts_(book_.to_json()) {
+  if (!options_.exec.empty()) hook_.emplace(options_.exec, options_.name);
+  if (!options_.alerts.name.empty()) {
+    auto publisher = Publisher::connect({.ingest = options_.alerts.ingest,
+                                         .control = options_.alerts.control,
+                                         .stream = options_.alerts.name,
+                                         .source = "/" + options_.name});
+    if (!publisher) spdlog::error("alerts: {}", publisher.error().message);
+    if (publisher) publisher_ = std::move(*publisher);
+  }
+  thread_ = std::thread([this] { run(); });
+  if (options_.port != 0) {
+    pages_.emplace(
+        options_.address, options_.port,
+        PageServer::Pages{[this] { return metrics_page(); }, [this] { return health_page(); }});
+  }
+}
+
+Watch::~Watch() {
+  pages_.reset();
+  {
+    const std::lock_guard hold(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+void Watch::answer(Json report) {
+  {
+    const std::lock_guard hold(mutex_);
+    report_ = std::move(report);
+    answered_ = clock_.mono();
+  }
+  changed_.notify_all();
+}
+
+Json Watch::alerts() const {
+  const std::lock_guard hold(mutex_);
+  return alerts_;
+}
+
+void Watch::run() {
+  std::unique_lock hold(mutex_);
+  Nanoseconds pause{0};
+  while (!stopping_) {
+    hold.unlock();
+    ask_.post({});
+    hold.lock();
+    const MonoTime asked = clock_.mono();
+    changed_.wait(hold, [this] { return stopping_ || report_; });
+    if (stopping_) return;
+    const Json report = *std::exchange(report_, std::nullopt);
+    hold.unlock();
+    take(report);
+    hold.lock();
+    // A daemon of many streams is not to spend its time on telling how it is.
+    pause = std::max<Nanoseconds>(limits::kWatchInterval,
+                                  limits::kWatchShareOfTime * (clock_.mono() - asked));
+    changed_.wait_for(hold, pause, [this] { return stopping_; });
+  }
+}
+
+void Watch::take(const Json& report) {
+  Findings found = look_(report);
+  notify_alive(found.line);
+  const auto changed = book_.update(found.conditions, clock_.mono(), clock_.wall());
+  for (const Alert& alert : book_.raised()) {
+    found.metrics.gauge("forebay_alert", "1 while the alert is raised.",
+                        {{"alert", alert.condition.alert}, {"subject", alert.condition.subject}},
+                        1);
+  }
+  {
+    const std::lock_guard hold(mutex_);
+    metrics_ = found.metrics.text();
+    not_ready_ = std::move(found.not_ready);
+    alerts_ = book_.to_json();
+  }
+  tell(changed);
+}
+
+void Watch::tell(const std::vector<Alert>& changed) {
+  for (const Alert& alert : changed) {
+    const auto& [name, subject, text] = alert.condition;
+    if (alert.cleared) {
+      spdlog::info("alert cleared: {} {}", name, subject);
+    } else {
+      spdlog::warn("alert: {} {}: {}", name, subject, text);
+    }
+    if (publisher_) publish(alert);
+  }
+  if (hook_) hook_->hand_over(changed);
+}
+
+/// alert.raised and alert.cleared, about the daemon. What the window has no room for is only in the
+/// log and the history.
+void Watch::publish(const Alert& alert) {
+  Event event;
+  event.type = alert.cleared ? "alert.cleared" : "alert.raised";
+  event.subject = options_.name;
+  const auto data = msgpack_from_json(to_json(alert));
+  FOREBAY_INVARIANT(data.has_value());
+  event.data = *data;
+  const auto taken = publisher_->publish(event);
+  if (!taken || *taken != Admission::kTaken)
+    spdlog::error("alerts: cannot publish {} {}: {}", event.type, alert.condition.alert,
+                  taken ? "the sidecar of their stream takes none" : taken.error().message);
+}
+
+PageServer::Page Watch::metrics_page() const {
+  const std::lock_guard hold(mutex_);
+  return {200, "text/plain; version=0.0.4; charset=utf-8", metrics_};
+}
+
+/// 200 while it is live and ready, else 503, and why.
+PageServer::Page Watch::health_page() const {
+  const std::lock_guard hold(mutex_);
+  const Nanoseconds silent = clock_.mono() - answered_;
+  const bool live = answered_ != MonoTime{} && silent < limits::kWatchDead;
+  Json reasons = not_ready_;
+  if (!live && answered_ != MonoTime{})
+    reasons.push_back("its main loop has not answered for " +
+                      std::to_string(duration_cast<milliseconds>(silent).count()) + " ms");
+  const bool ready = reasons.empty();
+  return {ready ? 200 : 503, "application/json",
+          print_json({{"live", live}, {"ready", ready}, {"reasons", reasons}}) + "\n"};
+}
+
+}  // namespace forebay

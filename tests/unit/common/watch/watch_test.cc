@@ -1,0 +1,94 @@
+#include "common/watch/watch.h"
+
+#include <httplib.h>
+#include <poll.h>
+
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+#include "common/base/limits.h"
+#include "tests/support/eventually.h"
+#include "tests/support/free_port.h"
+
+namespace forebay {
+namespace {
+
+/// A watch, and a main loop that answers when it is told to.
+struct WatchFixture {
+  test::FreePort port;
+  Watch watch{{"inventory", "127.0.0.1", port.number(), "", {}}, [](const Json& report) {
+                Findings findings;
+                findings.line = "fine";
+                findings.metrics.gauge("forebay_value", "A value.", {}, report.at("value"));
+                for (const Json& what : report.at("wrong"))
+                  findings.conditions.push_back({what, "a stream", "so it is"});
+                for (const Json& why : report.at("not_ready")) findings.not_ready.push_back(why);
+                return findings;
+              }};
+
+  /// Answers the next question.
+  void answer(Json report) {
+    pollfd bell{watch.descriptor(), POLLIN, 0};
+    REQUIRE(::poll(&bell, 1, 20'000) == 1);
+    REQUIRE(watch.asks());
+    for (const char* key : {"wrong", "not_ready"}) report.emplace(key, Json::array());
+    watch.answer(std::move(report));
+  }
+  httplib::Result get(const std::string& path) const {
+    return httplib::Client("127.0.0.1", port.number()).Get(path);
+  }
+  /// What /health says, once it says it.
+  bool says(int status, const Json& body) const {
+    return test::eventually([&] {
+      const auto answered = get("/health");
+      return answered && answered->status == status && Json::parse(answered->body) == body;
+    });
+  }
+};
+
+TEST_CASE("AReportBecomesMetrics") {
+  WatchFixture f;
+  f.answer({{"value", 5}});
+  CHECK(test::eventually([&] {
+    const auto page = f.get("/metrics");
+    return page && page->body.find("forebay_value 5\n") != std::string::npos;
+  }));
+}
+
+TEST_CASE("ItIsReadyOnceItsMainLoopHasAnsweredAndSaysWhatForbidsIt") {
+  WatchFixture f;
+  CHECK(f.says(503, {{"live", false}, {"ready", false}, {"reasons", {"it has just begun"}}}));
+  f.answer({{"value", 1}});
+  CHECK(f.says(200, {{"live", true}, {"ready", true}, {"reasons", Json::array()}}));
+  f.answer({{"value", 1}, {"not_ready", {"the log is full"}}});
+  CHECK(f.says(503, {{"live", true}, {"ready", false}, {"reasons", {"the log is full"}}}));
+}
+
+TEST_CASE("AMainLoopThatStandsStillIsNotLiveAndIsAskedOnlyOnce") {
+  WatchFixture f;
+  f.answer({{"value", 1}});
+  CHECK(test::eventually([&] {
+    const auto health = f.get("/health");
+    return health && health->body.find("\"live\":false") != std::string::npos &&
+           health->body.find("its main loop has not answered for") != std::string::npos;
+  }));
+  REQUIRE(f.watch.asks());
+  CHECK_FALSE(f.watch.asks());
+}
+
+TEST_CASE("AlertsAreInTheReportAndInTheMetrics") {
+  WatchFixture f;
+  f.answer({{"value", 1}, {"wrong", {"lag"}}});
+  CHECK(test::eventually([&] { return !f.watch.alerts()["raised"].empty(); }));
+  CHECK(f.watch.alerts()["raised"][0]["alert"] == "lag");
+  const std::string line = "forebay_alert{alert=\"lag\",subject=\"a stream\"} 1\n";
+  CHECK(test::eventually([&] {
+    const auto page = f.get("/metrics");
+    return page && page->body.find(line) != std::string::npos;
+  }));
+}
+
+TEST_CASE("AWatchThatIsNotAnsweredEnds") { const WatchFixture f; }
+
+}  // namespace
+}  // namespace forebay
