@@ -49,9 +49,13 @@ class KeyedTest(unittest.TestCase):
         self.dice = random.Random(SEED)
         self.installation = Installation(TOPOLOGY % (self.RETENTION, self.LIMIT))
         self.addCleanup(self._end)
+        self.prepare()
         self.sidecars = {name: self.installation.start_sidecar(name) for name in ("left", "right")}
         self.clients, self.publishers = {}, {}
         self.verbs = itertools.count()  # a log of its own for each
+
+    def prepare(self):
+        """What a test does to the installation before anything is started from it."""
 
     def _end(self):
         for client in self.clients.values():

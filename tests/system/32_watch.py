@@ -1,8 +1,9 @@
 """What daemons say of themselves: metrics and health over HTTP, alerts in the report, to a program, to a stream."""
 
 import json
-import pathlib
 import re
+import signal
+import socket
 import unittest
 import urllib.error
 import urllib.request
@@ -12,7 +13,7 @@ from keyed_publishing import KeyedTest
 
 
 def fetched(url):
-    """Status and body."""
+    """Status and body; status 0 while it is not reached."""
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:
             return answer.status, answer.read().decode()
@@ -23,7 +24,99 @@ def fetched(url):
 
 
 def metrics(url):
-    """Value by name and labels, the labels as they stand."""
-    _, text = fetched(url + "/metrics")
-    found = re.findall(r"^([a-z_]+(?:\{.*\})?) (\S+)$", text, re.M)
-    return {name: float(value) for name, value in found}
+    """Value by name with its labels, as they stand."""
+    _, text = fetched(f"{url}/metrics")
+    return {name: float(value) for name, value in re.findall(r"^(\w+(?:\{.*\})?) (\S+)$", text, re.M)}
+
+
+def free_port():
+    """The first of a few that nobody listens at."""
+    with socket.socket() as any_port:
+        any_port.bind(("127.0.0.1", 0))
+        return any_port.getsockname()[1]
+
+
+class Watched(KeyedTest):
+    def prepare(self):
+        """`left` at the port, `right` two above; alerts to a program and to stream b."""
+        self.port = free_port()
+        topology = self.installation.topology
+        folder = self.installation.folder
+        hook = folder / "hook"
+        hook.write_text(f"#!/bin/sh\ncat >> {folder}/alerts.ndjson\n")
+        hook.chmod(0o700)
+        text = topology.read_text().replace("[hosts.a]", f'[hosts.a]\nmetrics_port = {self.port}\nalerts = "b"')
+        topology.write_text(f'{text}\n[alerts]\nlag_events = 40\nnot_moving = "2s"\nexec = "{hook}"\n')
+
+    def url(self, index=0):
+        return f"http://127.0.0.1:{self.port + 2 * index}"
+
+    def told(self):
+        """What the program was told: (alert, subject, whether it is raised), in order."""
+        lines = (self.installation.folder / "alerts.ndjson").read_text().splitlines()
+        return [(each["alert"], each["subject"], each["cleared"] is None) for each in map(json.loads, lines)]
+
+    def raised(self):
+        return {(each["alert"], each["subject"]) for each in self.report("a")["alerts"]["raised"]}
+
+    def test_metrics_follow_what_happens(self):
+        consumer = self.consumer({"a": "earliest"})
+        head = self.publish("a", 30)
+        consumer.wait_applied("a", head)
+
+        def settled():
+            now = metrics(self.url())
+            return now.get('forebay_consumer_cursor{sidecar="left",stream="a",consumer="keyed"}') == head and now
+
+        now = wait_until(settled, "the cursor is in the metrics", 30)
+        self.assertEqual(now['forebay_head{sidecar="left",stream="a"}'], head)
+        self.assertEqual(now['forebay_events_total{sidecar="left"}'], head)
+        self.assertGreater(now['forebay_commit_seconds_count{sidecar="left"}'], 0)
+        self.assertEqual(now['forebay_full{sidecar="left"}'], 0)
+        self.assertEqual(fetched(f"{self.url()}/health"), (200, '{"live":true,"ready":true,"reasons":[]}\n'))
+
+    def test_a_consumer_that_ends_is_raised_shown_told_published_and_cleared(self):
+        consumer = self.consumer({"a": "earliest"})
+        consumer.wait_applied("a", self.publish("a", 10))
+        consumer.process.kill()
+        self.publish("a", 50)
+        wanted = {(alert, "keyed of a") for alert in ("lag", "not_moving", "silent_consumer")}
+        wait_until(lambda: wanted <= self.raised(), "the alerts are raised", 60)
+        wait_until(lambda: wanted <= {each[:2] for each in self.told()}, "the program is told", 30)
+        code, out, _ = self.verb("status")
+        self.assertEqual(code, 0)
+        self.assertRegex(out, r"(?m)^ALERT +SIDECAR +ABOUT +SINCE +WHAT$")
+        self.assertRegex(out, r"(?m)^lag +left +keyed of a ")
+        consumer.start()
+        consumer.wait_applied("a", self.status("a")["head"])
+        wait_until(lambda: not wanted & self.raised(), "they are cleared", 60)
+        history = {(each["alert"], each["subject"]) for each in self.report("a")["alerts"]["history"]}
+        self.assertLessEqual(wanted, history)
+        wait_until(lambda: ("lag", "keyed of a", False) in self.told(), "the program is told", 30)
+
+        def published():
+            _, out, _ = self.verb("tail", "b")
+            events = [json.loads(line) for line in out.splitlines()]
+            return {(each["type"], each["source"], each["data"]["alert"]) for each in events}
+
+        wanted = {(f"alert.{what}", "/left", "lag") for what in ("raised", "cleared")}
+        wait_until(lambda: wanted <= published(), "they are in the stream", 30)
+
+    def test_a_daemon_that_stands_still_is_not_live(self):
+        wait_until(lambda: fetched(f"{self.url(1)}/health")[0] == 200, "it is live", 30)
+        self.sidecars["right"].signal(signal.SIGSTOP)
+        try:
+            wait_until(lambda: fetched(f"{self.url(1)}/health")[0] == 0, "it answers no more", 30)
+        finally:
+            self.sidecars["right"].signal(signal.SIGCONT)
+        wait_until(lambda: fetched(f"{self.url(1)}/health")[0] == 200, "it is live again", 30)
+
+    def test_a_port_that_is_taken_keeps_nobody_from_serving(self):
+        with socket.socket() as taken:
+            self.restart_sidecar("right", lambda _: taken.bind(("127.0.0.1", self.port + 2)))
+            self.publish("c", 5)
+            wait_until(lambda: "cannot bind" in self.sidecars["right"].errors(), "it says so", 30)
+
+
+if __name__ == "__main__":
+    unittest.main()
