@@ -112,6 +112,7 @@ class Watched(KeyedTest):
         wait_until(lambda: fetched(f"{self.url(1)}/health")[0] == 200, "it is live again", 30)
 
     def test_a_port_that_is_taken_keeps_nobody_from_serving(self):
+        wait_until(lambda: fetched(f"{self.url(1)}/health")[0] == 200, "it is live", 30)
         with socket.socket() as taken:
             self.restart_sidecar("right", lambda _: taken.bind(("127.0.0.1", self.port + 2)))
             self.publish("c", 5)
