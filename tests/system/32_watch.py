@@ -114,7 +114,13 @@ class Watched(KeyedTest):
     def test_a_port_that_is_taken_keeps_nobody_from_serving(self):
         wait_until(lambda: fetched(f"{self.url(1)}/health")[0] == 200, "it is live", 30)
         with socket.socket() as taken:
-            self.restart_sidecar("right", lambda _: taken.bind(("127.0.0.1", self.port + 2)))
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+
+            def take(_):
+                taken.bind(("127.0.0.1", self.port + 2))
+                taken.listen()
+
+            self.restart_sidecar("right", take)
             self.publish("c", 5)
             wait_until(lambda: "cannot bind" in self.sidecars["right"].errors(), "it says so", 30)
 
