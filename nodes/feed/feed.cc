@@ -72,6 +72,8 @@ class Feed {
     auto source = LineSource::open(options_.source, options_.follow);
     if (!source) return fail(source.error());
     source_ = std::move(*source);
+    // Its first line and its sidecar may come long after it.
+    notify_ready("publishing " + source_->path());
     if (source_->is_stdin()) {
       spdlog::warn("stdin is not resumable: what is given again is published again");
       return {};
@@ -100,7 +102,6 @@ class Feed {
                                          .source = "/" + options_.name});
     if (!publisher) return fail(publisher.error());
     publisher_ = std::move(*publisher);
-    notify_ready("publishing " + source_->path());  // its sidecar may come up long after it
     while (!stopping()) {
       const auto registered = publisher_->wait_registered(kSignalCheck);
       if (registered) return resume(*registered);
