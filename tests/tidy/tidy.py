@@ -25,8 +25,9 @@ MAY_INCLUDE |= {
     "sidecar": ["common", "topology"],
     "nodes": ["common", "topology"],
     "cli": ["common", "topology", "sidecar/log"],
+    "systemd": ["common/base", "topology"],
 }
-INSIDE = ("common", "topology", "sidecar", "nodes", "cli", "tests", "bench", "examples")
+INSIDE = ("common", "topology", "sidecar", "nodes", "cli", "systemd", "tests", "bench", "examples")
 
 # A library's headers, and the files (or folders) that may include them.
 KEPT_APART = [
