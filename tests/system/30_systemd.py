@@ -231,20 +231,23 @@ class Systemd(unittest.TestCase):
         writer = threading.Thread(target=write)
         writer.start()
         try:
-            for unit, program in ((LEFT, "sidecar"), (FEED, "feed"), (LEFT, "sidecar")):
-                before, old = self.written, self.executable(unit)
-                path = self.machine.installed(f"forebay-{program}")
-                self.machine.run("sh", "-c", f"cp {path} {path}.new && mv {path}.new {path}")
-                self.systemctl("try-restart", unit)
-                self.assertNotEqual(self.executable(unit), old)
+            for _ in range(3):
+                before, old = self.written, self.executables()
+                for program in ("sidecar", "feed", "sourcing"):
+                    path = self.machine.installed(f"forebay-{program}")
+                    self.machine.run("sh", "-c", f"cp {path} {path}.new && mv {path}.new {path}")
+                self.systemctl("try-restart", "forebay-*@*.service")
+                new = self.executables()
+                self.assertEqual([unit for unit in UNITS if new[unit] == old[unit]], [])
                 wait_until(lambda: self.written > before, "events flow")
         finally:
             writing.clear()
             writer.join()
         self.wait_read()
 
-    def executable(self, unit):
-        return self.machine.run("stat", "-L", "-c", "%i", f"/proc/{self.main_pid(unit)}/exe")
+    def executables(self):
+        """Which file each unit's process was started from."""
+        return {unit: self.machine.run("stat", "-L", "-c", "%i", f"/proc/{self.main_pid(unit)}/exe") for unit in UNITS}
 
     def test_a_consumer_starts_without_anybody_and_hears_the_other_host(self):
         self.start()
@@ -262,7 +265,10 @@ class Systemd(unittest.TestCase):
     def test_what_cannot_be_wired_is_said_and_stops_nobody(self):
         self.start()
         before = {unit: self.main_pid(unit) for unit in UNITS}
+        self.machine.write("/dev/kmsg", "")  # there was none
         self.configure("[hosts.a\n")
+        self.assertRegex(self.machine.path("/dev/kmsg").read_text(), r"^<3>forebay-generator\[\d+\]: /etc/forebay/topology.toml:1:")
+        self.machine.path("/dev/kmsg").unlink()
         self.assertEqual({unit: self.main_pid(unit) for unit in UNITS}, before)
         for topology, host, said in (
             ("[hosts.a\n", None, "topology.toml:1:"),
