@@ -121,7 +121,9 @@ class Systemd(unittest.TestCase):
         return {line.split()[0] for line in names.splitlines()}
 
     def main_pid(self, unit):
-        return int(self.machine.show(unit, "MainPID")[0])
+        pid = int(self.machine.show(unit, "MainPID")[0])
+        self.assertGreater(pid, 0, f"{unit} runs\n{self.machine.journal()}")
+        return pid
 
     def forebay(self, *words, **options):
         return self.machine.run("forebay", *words, user="forebay", **options)

@@ -156,6 +156,7 @@ class Machine:
 
     def attempt(self, *words, user=None, **options):
         options = {"stdin": subprocess.DEVNULL, **options} if "input" not in options else options
+        options["start_new_session"] = True  # what a command there does to its process group stays there
         return subprocess.run(self.inside(*words, user=user), capture_output=True, text=True, timeout=60, **options)
 
     def run(self, *words, user=None, **options):
