@@ -84,8 +84,8 @@ int run(const std::string& topology_path, const std::string& name) {
     return far.error().code == ErrorCode::kIo ? kFailed : kBadInput;
   }
   const auto served = run_sidecar(
-      {name, folder, bind_endpoints(*topology, *sidecar), sidecar->streams, sidecar->disk_max,
-       std::move(*far), watch_options(*topology, name), topology->alerts},
+      {name, FOREBAY_VERSION, folder, bind_endpoints(*topology, *sidecar), sidecar->streams,
+       sidecar->disk_max, std::move(*far), watch_options(*topology, name), topology->alerts},
       signals);
   if (!served) {
     say_last_words(served.error().message);

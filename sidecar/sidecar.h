@@ -24,6 +24,7 @@ namespace forebay {
 
 struct SidecarOptions {
   std::string name;
+  std::string version;    // of the program, for `status`
   std::string state_dir;  // its own folder; the caller holds its lock
   SidecarEndpoints endpoints;
   std::vector<Stream> streams;

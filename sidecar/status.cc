@@ -90,6 +90,7 @@ Result<Json> status_report(const StatusSources& sources) {
   if (sources.unknown_keys > 0) refused["unknown_key"] = sources.unknown_keys;
   if (sources.forbidden_topics > 0) refused["forbidden_topic"] = sources.forbidden_topics;
   Json report{{"sidecar", sources.sidecar},
+              {"version", sources.version},
               {"boot", log.boot().hex()},
               {"full", sources.full},
               {"disk", {{"left", room->left}, {"of", room->of}}},

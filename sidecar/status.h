@@ -1,6 +1,6 @@
 // The sidecar's figures as `forebay status` shows them, one JSON object:
 //
-//   {sidecar, boot, full, disk: {left, of}, clock_doubted,
+//   {sidecar, version, boot, full, disk: {left, of}, clock_doubted,
 //    streams: [{stream, incarnation, head, oldest, bytes, lost, commit_time, refusing, damaged}],
 //    producers: [{stream, name, id, epoch, position, silent_ms, departed}],
 //    consumers: [{stream, consumer, cursor, lag, lost, failed, state, heard_ms}],
@@ -27,6 +27,7 @@ namespace forebay {
 
 struct StatusSources {
   const std::string& sidecar;
+  const std::string& version;  // of the program
   const Log& log;
   const Holds& holds;
   const Ingest& ingest;

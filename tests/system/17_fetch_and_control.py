@@ -3,6 +3,7 @@
 
 import os
 import signal
+import subprocess
 import unittest
 
 from client import Publisher
@@ -161,6 +162,9 @@ class Operating(WithSidecar):
         # As text: a number past 2^53 is rounded by jq and its like.
         self.assertEqual(producer["id"], f"{publisher.registered['producer']:016x}")
         self.assertEqual((report["sidecar"], report["boot"]), ("events", self.client.boot.hex()))
+        program = [self.installation.program("forebay-sidecar"), "--version"]
+        said = subprocess.run(program, check=True, capture_output=True, text=True).stdout.split()
+        self.assertEqual(said, ["forebay-sidecar", report["version"]])
         self.assertGreaterEqual(report["counters"]["events"], 3)
 
     def test_another_version_is_answered_version(self):
