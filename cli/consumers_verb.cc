@@ -1,7 +1,6 @@
 // forebay consumers list | reset | forget
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <filesystem>
 #include <future>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -13,7 +12,6 @@
 #include "cli/verb.h"
 #include "common/base/limits.h"
 #include "common/client/control_client.h"
-#include "topology/endpoints.h"
 
 namespace forebay {
 namespace {
@@ -26,20 +24,6 @@ Result<Json> report_of(const Globals& globals, const Topology& topology, const S
   return report_of(**client);
 }
 
-/// What a consumer says of itself, if it runs on this host.
-std::optional<Json> status_of(const Topology& topology, const Node& node) {
-  const std::string endpoint = node_endpoints(topology, node).control;
-  std::error_code ignored;
-  // Who never ran here is not waited for.
-  if (!std::filesystem::exists(endpoint.substr(std::string_view("ipc://").size()), ignored))
-    return std::nullopt;
-  const auto client = NodeClient::connect(topology, node);
-  if (!client) return std::nullopt;
-  auto status = (*client)->ask({{"op", "status"}}, limits::kStatusTimeout);
-  if (!status) return std::nullopt;
-  return std::move(*status);
-}
-
 /// All sidecars at once, so that those which are down cost one timeout together.
 ConsumersHeard hear(const Globals& globals, const Topology& topology) {
   std::vector<std::future<Result<Json>>> asked;
@@ -50,7 +34,8 @@ ConsumersHeard hear(const Globals& globals, const Topology& topology) {
   ConsumersHeard heard;
   for (const Node& node : topology.nodes) {
     if (node.subscribes.empty()) continue;
-    if (auto status = status_of(topology, node)) heard.nodes.emplace(node.name, std::move(*status));
+    if (auto status = node_status(topology, node))
+      heard.nodes.emplace(node.name, std::move(*status));
   }
   for (std::size_t i = 0; i < asked.size(); ++i)
     heard.sidecars.emplace(topology.sidecars[i].name, asked[i].get());

@@ -90,6 +90,7 @@ Result<Disk> disk_of(const std::string& folder) {
   struct statvfs status {};
   if (::statvfs(folder.c_str(), &status) != 0) return fail_errno("cannot look at " + folder, errno);
   Disk disk;
+  disk.bytes = std::uint64_t{status.f_blocks} * status.f_frsize;
   disk.free_bytes = std::uint64_t{status.f_bavail} * status.f_frsize;
   std::error_code error;
   const auto path = std::filesystem::canonical(folder, error);

@@ -30,6 +30,7 @@ struct Mount {
 struct Disk {
   Mount mount;                   // empty where the system does not say
   std::uint64_t free_bytes = 0;  // for this user
+  std::uint64_t bytes = 0;       // of all of it
 };
 
 /// The disk that holds `folder`, which is there. kIo.

@@ -1,5 +1,6 @@
 #include "cli/node_client.h"
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "cli/progress.h"
@@ -147,6 +148,17 @@ Result<ReplayOutcome> NodeClient::replay(const ReplayRequest& request) {
     outcome.refused.push_back({Sequence{each[0].get<std::uint64_t>()}, each[1].get<std::string>()});
   }
   return outcome;
+}
+
+Result<Json> node_status(const Topology& topology, const Node& node) {
+  const std::string endpoint = node_endpoints(topology, node).control;
+  std::error_code ignored;
+  // Who never ran here is not waited for.
+  if (!std::filesystem::exists(endpoint.substr(std::string_view("ipc://").size()), ignored))
+    return fail(ErrorCode::kNotFound, "there is no socket " + endpoint);
+  const auto client = NodeClient::connect(topology, node);
+  if (!client) return fail(client.error());
+  return (*client)->ask({{"op", "status"}}, limits::kStatusTimeout);
 }
 
 }  // namespace forebay

@@ -58,4 +58,8 @@ class NodeClient {
   std::optional<Socket> dealer_;
 };
 
+/// What a consumer node says of itself; kNotFound, at once, where it has no socket on this host: it
+/// never ran here.
+[[nodiscard]] Result<Json> node_status(const Topology& topology, const Node& node);
+
 }  // namespace forebay

@@ -75,5 +75,6 @@ void add_bench_verb(CLI::App& app, Globals& globals);
 void add_verify_verb(CLI::App& app, Globals& globals);
 void add_backup_verbs(CLI::App& app, Globals& globals);
 void add_keys_verb(CLI::App& app, Globals& globals);
+void add_doctor_verb(CLI::App& app, Globals& globals);
 
 }  // namespace forebay

@@ -13,9 +13,8 @@
 #include "common/base/files.h"
 
 namespace forebay {
-namespace {
 
-bool is_remote(const std::string& dir) {
+bool on_remote_file_system(const std::string& dir) {
   constexpr long kCifs = 0xff534d42, kSmb2 = 0xfe534d42, kFuse = 0x65735546, kCeph = 0x00c36400;
   struct statfs status {};
   if (::statfs(dir.c_str(), &status) != 0) return false;
@@ -24,11 +23,9 @@ bool is_remote(const std::string& dir) {
          type == kFuse || type == kCeph;
 }
 
-}  // namespace
-
 Result<StateLock> StateLock::take(const std::string& dir) {
   if (auto made = make_private_folder(dir); !made) return fail(made.error());
-  if (is_remote(dir)) {
+  if (on_remote_file_system(dir)) {
     return fail(ErrorCode::kIo, dir +
                                     " is on a remote file system, whose locks cannot be relied on: "
                                     "set state_dir to a local disk");

@@ -9,6 +9,9 @@
 
 namespace forebay {
 
+/// Whether its locks cannot be relied on.
+[[nodiscard]] bool on_remote_file_system(const std::string& dir);
+
 class StateLock {
  public:
   /// Makes `dir` (mode 0700) with its parents if missing. kUnavailable if another process holds it;

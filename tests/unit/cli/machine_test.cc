@@ -33,6 +33,7 @@ TEST_CASE("AMountTableThatIsNoneSaysNothing") {
 TEST_CASE("AFolderThatIsNotThereHasNoDisk") {
   CHECK_FALSE(disk_of("/nowhere/at/all").has_value());
   CHECK(disk_of("/")->free_bytes > 0);
+  CHECK(disk_of("/")->bytes >= disk_of("/")->free_bytes);
 }
 
 }  // namespace
