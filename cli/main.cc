@@ -32,6 +32,7 @@ int run(int argc, char** argv) {
   forebay::add_backup_verbs(app, globals);
   forebay::add_keys_verb(app, globals);
   forebay::add_doctor_verb(app, globals);
+  forebay::add_bundle_verb(app, globals);
   try {
     app.parse(argc, argv);
     return globals.run();

@@ -76,5 +76,6 @@ void add_verify_verb(CLI::App& app, Globals& globals);
 void add_backup_verbs(CLI::App& app, Globals& globals);
 void add_keys_verb(CLI::App& app, Globals& globals);
 void add_doctor_verb(CLI::App& app, Globals& globals);
+void add_bundle_verb(CLI::App& app, Globals& globals);
 
 }  // namespace forebay

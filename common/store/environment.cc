@@ -16,6 +16,7 @@
 #include "common/base/last_words.h"
 #include "common/base/limits.h"
 #include "common/base/planted.h"
+#include "common/store/lmdb_version.h"
 
 namespace forebay {
 namespace {
@@ -159,5 +160,7 @@ Result<Environment> open_environment(const std::string& dir, std::size_t map_byt
   }
   return env;
 }
+
+std::string lmdb_library() { return mdb_version(nullptr, nullptr, nullptr); }
 
 }  // namespace forebay

@@ -12,6 +12,7 @@
 #include "common/base/ids.h"
 #include "common/base/limits.h"
 #include "common/base/planted.h"
+#include "common/wire/zmq_version.h"
 
 #ifdef __SANITIZE_THREAD__
 #include <sanitizer/tsan_interface.h>
@@ -359,5 +360,12 @@ void Poller::wait(std::chrono::milliseconds timeout) {
 }
 
 std::string broadcast_topic(std::string_view stream) { return std::string(stream) + '\0'; }
+
+std::string zmq_library() {
+  int major = 0, minor = 0, patch = 0;
+  zmq_version(&major, &minor, &patch);
+  return "libzmq " + std::to_string(major) + "." + std::to_string(minor) + "." +
+         std::to_string(patch);
+}
 
 }  // namespace forebay

@@ -1,11 +1,14 @@
 #!/usr/bin/python3
-"""forebay doctor on a host that is well, and on ones that are not."""
+"""forebay doctor on a host that is well, and on ones that are not; forebay bundle, and that no secret is in it."""
 
+import io
 import json
 import os
 import resource
 import signal
+import stat
 import subprocess
+import tarfile
 import unittest
 
 from forebay_test import Installation, KeyedConsumer, wait_until
@@ -24,6 +27,15 @@ streams = { b = {} }
 kind = "service"
 host = "a"
 subscribes = ["a"]
+"""
+SECRET = "[secret removed]"
+# In place of journalctl: a log of each process, in which somebody has written a secret.
+JOURNALCTL = """#!/bin/sh
+echo "$@" >> {folder}/journal-asked
+case "$2" in
+  'forebay-*@events.service') seq -f '2026-03-01T09:30:00+0000 a forebay[7]: line %.0f' 1 90000; echo "my key is <{secret}>" ;;
+  'forebay-*@other.service') exit 1 ;;
+esac
 """
 
 
@@ -135,11 +147,75 @@ class Doctor(unittest.TestCase):
 
     def test_without_a_topology_that_is_sound_nothing_is_looked_at(self):
         self.installation.topology.write_text("[topology]\n")
-        code, out, err = self.verb("doctor", cwd=self.folder)
-        self.assertEqual((code, out), (2, ""))
-        self.assertIn("t.toml:1:1: ", err)
+        for verb in ("doctor", "bundle"):
+            code, out, err = self.verb(verb, cwd=self.folder)
+            self.assertEqual((code, out), (2, ""))
+            self.assertIn("t.toml:1:1: ", err)
         code, _, err = self.verb("doctor", "--host", "nowhere", "-t", self.installation.topology)
         self.assertEqual(code, 2, err)
+
+    def bundle(self, *words, **more):
+        """Its members by their names in the folder, and what was printed."""
+        code, out, err = self.verb("bundle", *words, cwd=self.folder, **more)
+        self.assertEqual(code, 0, err)
+        path = self.folder / out.splitlines()[0]
+        self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o600)
+        with tarfile.open(fileobj=io.BytesIO(path.read_bytes()), mode="r:gz") as archive:
+            members = {member.name: archive.extractfile(member).read().decode() for member in archive}
+            self.assertEqual({member.mode for member in archive}, {0o600})
+        self.assertEqual([line.split()[0] for line in out.splitlines()[2:]], list(members))
+        top = path.name.removesuffix(".tar.gz")
+        return {name.removeprefix(top + "/"): text for name, text in members.items()}, out + err
+
+    def test_a_bundle_has_what_a_report_needs_and_no_secret(self):
+        topology = self.installation.topology
+        topology.write_text(topology.read_text() + f"# mine: {self.secrets['keyed']}\n")
+        os.chmod(self.state / "events" / "secret.key", 0o644)
+        tools = self.folder / "tools"
+        tools.mkdir()
+        (tools / "journalctl").write_text(JOURNALCTL.format(folder=self.folder, secret=self.secrets["events"]))
+        (tools / "journalctl").chmod(0o755)
+        members, said = self.bundle(path=tools)
+        self.assertEqual(set(members), {
+            "README.txt", "topology.toml", "doctor.json", "sidecars/events.json", "sidecars/other.json",
+            "nodes/keyed.json", "versions.txt", "limits.txt", "disks.txt", "files.txt", "vm.txt", "logs/events.txt",
+        })  # fmt: skip
+        for secret in self.secrets.values():
+            for name, text in {**members, "what it said": said}.items():
+                self.assertNotIn(secret, text, name)
+        self.assertIn(f"# mine: {SECRET}\n", members["topology.toml"])
+        self.assertTrue(members["logs/events.txt"].endswith(f"line 90000\nmy key is <{SECRET}>\n"))
+        self.assertLessEqual(len(members["logs/events.txt"]), 2 << 20)
+        self.assertIn("2 places held a secret key", said)
+        readme = members["README.txt"]
+        self.assertIn("logs/events.txt: its last 5000 lines in the journal; cut, the last 2 MiB are here", readme)
+        self.assertIn("No log of 'other': journalctl failed. Under `forebay up`", readme)
+        self.assertIn("No log of 'keyed': the journal has none.", readme)
+        asked = (self.folder / "journal-asked").read_text().splitlines()
+        self.assertEqual(asked[0], "-u forebay-*@events.service -o short-iso -n 5000 -q --no-pager")
+        wrong = [check["where"] for check in json.loads(members["doctor.json"])["checks"] if check["result"] == "wrong"]
+        self.assertEqual(wrong, ["events"])
+        self.assertEqual(json.loads(members["sidecars/events.json"])["sidecar"], "events")
+        self.assertEqual(json.loads(members["nodes/keyed.json"])["consumer"], "keyed")
+        for library in ("forebay ", "Linux ", "libzmq 4.", "LMDB 0.", "libarchive 3."):
+            self.assertIn(library, members["versions.txt"])
+        self.assertIn(f"events, process {self.sidecars['events'].pid}\n", members["limits.txt"])
+        self.assertRegex(members["files.txt"], r"\n100644 .* 41  .*/state/events/secret\.key\n")
+        self.assertRegex(members["files.txt"], r"/state/keyed/.*data\.mdb\n")
+        self.assertIn("vm.overcommit_memory = ", members["vm.txt"])
+        self.assertIn(str(self.state / "other"), members["disks.txt"])
+
+    def test_a_bundle_is_made_while_nothing_runs_and_replaces_no_file(self):
+        for process in (*self.sidecars.values(), self.consumer.process):
+            process.kill()
+        members, _ = self.bundle("report.tar.gz")
+        self.assertIn("no answer", json.loads(members["sidecars/events.json"])["error"])
+        before = (self.folder / "report.tar.gz").read_bytes()
+        code, out, err = self.verb("bundle", "report.tar.gz", cwd=self.folder)
+        self.assertEqual((code, out), (2, ""), err)
+        self.assertIn("is there already", err)
+        self.assertEqual((self.folder / "report.tar.gz").read_bytes(), before)
+        self.assertEqual(list(self.folder.glob("report.tar.gz?*")), [])
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ INSIDE = ("common", "topology", "sidecar", "nodes", "cli", "systemd", "tests", "
 # A library's headers, and the files (or folders) that may include them.
 KEPT_APART = [
     (r"zmq\.hpp|zmq\.h|zmq_addon\.hpp", ["common/wire/transport.cc"]),
+    (r"archive\.h|archive_entry\.h", ["cli/archive.cc"]),
     (r"lmdb\.h", ["common/store/", "sidecar/log/"]),
 ]
 TOML = r"toml\+\+/.*|toml\+\+\.h|toml\.hpp"

@@ -46,6 +46,10 @@ class TidyTest(unittest.TestCase):
         self.assert_breach("common/client/cursors.cc", "#include <lmdb.h>\n", 1, "lmdb.h")
         self.assert_breach("sidecar/commit.cc", "#  include <lmdb.h>\n", 1, "lmdb.h")
 
+    def test_libarchive_is_known_to_one_file_alone(self):
+        self.assert_clean("cli/archive.cc", "#include <archive.h>\n")
+        self.assert_breach("cli/bundle.cc", "#include <archive_entry.h>\n", 1, "archive_entry.h")
+
     def test_toml_is_known_to_one_file(self):
         self.assert_clean("topology/document.cc", "#include <toml++/toml.h>\n")
         found = self.breaches({"topology/a.cc": "#include <toml++/toml.h>\n", "cli/b.cc": "\n#include <toml++/toml.hpp>\n"})
