@@ -266,6 +266,30 @@ class TwoHosts(unittest.TestCase):
         code, _, errors = self.there("tail", "a", "--key", other)
         self.assertEqual((code, "can be read by others" in errors), (2, True), errors)
 
+    def test_the_doctor_asks_the_sidecar_of_another_host_as_who_it_may(self):
+        self.start_consumer()
+        self.publish("a", 1)
+        wait_until(lambda: self.caught_up(1), "it runs", 30)
+
+        def left(*words):
+            code, out, errors = self.there("doctor", "--json", *words)
+            report = json.loads(out)
+            self.assertEqual((report["hosts"], report["not_asked"]), (["there"], []), errors)
+            found = {check["check"]: check["result"] for check in report["checks"] if check["where"] == "left"}
+            return found if found["reachability"] == "ok" else None
+
+        # As the node that reads from it, which may not ask for its status.
+        self.assertEqual(set(wait_until(left, "it is there", 30)), {"reachability"})
+        as_alice = wait_until(lambda: left("--key", self.alice), "it tells an operator", 30)
+        self.assertEqual(set(as_alice), {"reachability", "versions", "clock", "streams", "log"})
+        self.sidecar.kill()
+        code, out, errors = self.there("doctor")
+        self.assertEqual((code, "on host 'here' `systemctl start forebay-sidecar@left`" in out), (1, True), out + errors)
+        # Here, the machine has neither address.
+        code, _, errors = self.verb("doctor")
+        self.assertEqual((code, "say with --host which one it is (known: 'here', 'there')" in errors), (2, True), errors)
+        self.assertEqual(json.loads(self.verb("doctor", "--json", "--host", "there")[1])["hosts"], ["there"])
+
     def test_keys_are_changed_while_events_flow(self):
         consumer = self.start_consumer()
         self.publish("a", 10)

@@ -2,6 +2,7 @@
 """forebay doctor on a host that is well, and on ones that are not; forebay bundle, and that no secret is in it."""
 
 import io
+import itertools
 import json
 import os
 import resource
@@ -33,7 +34,7 @@ SECRET = "[secret removed]"
 JOURNALCTL = """#!/bin/sh
 echo "$@" >> {folder}/journal-asked
 case "$2" in
-  'forebay-*@events.service') seq -f '2026-03-01T09:30:00+0000 a forebay[7]: line %.0f' 1 90000; echo "my key is <{secret}>" ;;
+  'forebay-*@events.service') seq -f '2026-03-01T09:30:00+0000 a forebay[7]: line %.0f' 1 90000; printf '%s\\n' 'my key is <{secret}>' ;;
   'forebay-*@other.service') exit 1 ;;
 esac
 """
@@ -52,7 +53,7 @@ class Doctor(unittest.TestCase):
         self.sidecars = {name: self.installation.start_sidecar(name) for name in ("events", "other")}
         self.consumer = KeyedConsumer(self.installation, {"events": {"a": "earliest"}})
         self.consumer.start()
-        wait_until(lambda: not self.wrong(), "all is well", 30)
+        self.wait_wrong(set())
 
     def verb(self, *words, path=None, cwd=None):
         """Exit code, stdout, stderr."""
@@ -74,8 +75,14 @@ class Doctor(unittest.TestCase):
         self.assertEqual(report["hosts"], ["a"])
         return {(check["check"], check["where"]): check for check in report["checks"]}
 
-    def wrong(self):
-        return {key for key, check in self.checks().items() if check["result"] == "wrong"}
+    def wait_wrong(self, wrong):
+        """Until just this is wrong (on a machine that is busy an answer may take more than its second); all checks."""
+
+        def found():
+            checks = self.checks()
+            return checks if {key for key, check in checks.items() if check["result"] == "wrong"} == wrong else None
+
+        return wait_until(found, f"wrong: {wrong or 'nothing'}", 30)
 
     def lacking(self):
         """What may be warned of, since the machine that this runs on is so."""
@@ -88,7 +95,7 @@ class Doctor(unittest.TestCase):
         return all_
 
     def test_on_a_host_that_is_well_each_check_is_ok(self):
-        checks = self.checks()
+        checks = self.wait_wrong(set())
         warned = {key for key, check in checks.items() if check["result"] != "ok"}
         self.assertLessEqual(warned, self.lacking())
         expected = {("topology", "test"), ("clock", "this host"), ("consumers", "keyed"), ("reachability", "keyed")}
@@ -96,23 +103,28 @@ class Doctor(unittest.TestCase):
         expected |= {("keys", "events"), ("keys", "keyed")}
         expected |= {(check, name) for name in self.sidecars for check in ("reachability", "versions", "clock", "streams", "log")}
         self.assertEqual(set(checks), expected)
-        code, out, err = self.verb("doctor")
-        self.assertEqual(code, 0, out + err)
+
+        def well():
+            code, out, err = self.verb("doctor")
+            return (out, err) if code == 0 else None
+
+        out, err = wait_until(well, "it says so", 30)
         self.assertEqual(out.splitlines()[0].split(), ["CHECK", "WHERE", "RESULT"])
         self.assertIn(f"0 wrong, {len(warned)} to warn of, {len(expected)} checks", err)
 
     def test_a_sidecar_that_was_killed_is_named_with_how_to_start_it(self):
         self.sidecars["other"].kill()
-        found = self.checks()[("reachability", "other")]
-        self.assertEqual(self.wrong(), {("reachability", "other")})
+        found = self.wait_wrong({("reachability", "other")})["reachability", "other"]
         self.assertIn("it does not run", found["cause"])
         self.assertIn("systemctl start forebay-sidecar@other", found["mend"])
         # What is wrong comes first, its cause and mend below it.
-        lines = self.verb("doctor")[1].splitlines()
-        self.assertEqual(lines[1].split(), ["reachability", "other", "wrong"])
-        self.assertEqual([line.strip() for line in lines[2:4]], [found["cause"], "to mend: " + found["mend"]])
+        lines = [line.strip() for line in self.verb("doctor")[1].splitlines()]
+        rows = [line.split() for line in lines]
+        at = rows.index(["reachability", "other", "wrong"])
+        self.assertEqual(lines[at + 1 : at + 3], [found["cause"], "to mend: " + found["mend"]])
+        self.assertLess(at, rows.index(["topology", "test", "ok"]))
         self.installation.start_sidecar("other")
-        wait_until(lambda: not self.wrong(), "it was started, and all is well", 30)
+        self.wait_wrong(set())
 
     def test_one_that_runs_and_does_not_answer_is_to_be_restarted(self):
         other = self.sidecars["other"]
@@ -126,24 +138,21 @@ class Doctor(unittest.TestCase):
         (self.state / "events" / "secret.key").chmod(0o644)
         (self.state / "keyed" / "secret.key").unlink()
         (self.state / "other").chmod(0o750)
-        checks = self.checks()
-        wrong = {key for key, check in checks.items() if check["result"] == "wrong"}
-        self.assertEqual(wrong, {("keys", "events"), ("keys", "keyed"), ("state folder", "other")})
+        checks = self.wait_wrong({("keys", "events"), ("keys", "keyed"), ("state folder", "other")})
         self.assertIn("chmod 600", checks["keys", "events"]["mend"])
         self.assertIn("forebay keys generate keyed", checks["keys", "keyed"]["mend"])
 
     def test_a_consumer_that_was_stopped_is_silent(self):
         self.consumer.process.kill()
         silent = ("consumers", "keyed, a")
-        found = wait_until(lambda: self.checks().get(silent), "it is silent", 30)
+        found = self.wait_wrong({silent, ("reachability", "keyed")})[silent]
         self.assertIn("silent for", found["cause"])
         self.assertIn("forebay consumers forget keyed a", found["mend"])
-        self.assertEqual(self.wrong(), {silent, ("reachability", "keyed")})
 
     def test_a_stream_that_the_sidecar_does_not_know_is_wrong(self):
         topology = self.installation.topology
         topology.write_text(topology.read_text().replace("{ b = {} }", "{ b = {}, c = {} }"))
-        self.assertEqual(self.wrong(), {("streams", "other")})
+        self.wait_wrong({("streams", "other")})
 
     def test_without_a_topology_that_is_sound_nothing_is_looked_at(self):
         self.installation.topology.write_text("[topology]\n")
@@ -175,7 +184,14 @@ class Doctor(unittest.TestCase):
         tools.mkdir()
         (tools / "journalctl").write_text(JOURNALCTL.format(folder=self.folder, secret=self.secrets["events"]))
         (tools / "journalctl").chmod(0o755)
-        members, said = self.bundle(path=tools)
+        names = (f"report-{number}.tar.gz" for number in itertools.count())
+
+        def with_answers():
+            made = self.bundle(next(names), path=tools)
+            answers = [json.loads(text) for name, text in made[0].items() if name.startswith(("sidecars/", "nodes/"))]
+            return None if any("error" in answer for answer in answers) else made
+
+        members, said = wait_until(with_answers, "all answer in time", 30)
         self.assertEqual(set(members), {
             "README.txt", "topology.toml", "doctor.json", "sidecars/events.json", "sidecars/other.json",
             "nodes/keyed.json", "versions.txt", "limits.txt", "disks.txt", "files.txt", "vm.txt", "logs/events.txt",
@@ -194,7 +210,7 @@ class Doctor(unittest.TestCase):
         asked = (self.folder / "journal-asked").read_text().splitlines()
         self.assertEqual(asked[0], "-u forebay-*@events.service -o short-iso -n 5000 -q --no-pager")
         wrong = [check["where"] for check in json.loads(members["doctor.json"])["checks"] if check["result"] == "wrong"]
-        self.assertEqual(wrong, ["events"])
+        self.assertIn("events", wrong)
         self.assertEqual(json.loads(members["sidecars/events.json"])["sidecar"], "events")
         self.assertEqual(json.loads(members["nodes/keyed.json"])["consumer"], "keyed")
         for library in ("forebay ", "Linux ", "libzmq 4.", "LMDB 0.", "libarchive 3."):
@@ -208,7 +224,9 @@ class Doctor(unittest.TestCase):
     def test_a_bundle_is_made_while_nothing_runs_and_replaces_no_file(self):
         for process in (*self.sidecars.values(), self.consumer.process):
             process.kill()
-        members, _ = self.bundle("report.tar.gz")
+        members, said = self.bundle()
+        self.assertRegex(said, r"^forebay-bundle-[A-Za-z0-9-]+-\d{8}T\d{6}Z\.tar\.gz\n")
+        self.bundle("report.tar.gz")
         self.assertIn("no answer", json.loads(members["sidecars/events.json"])["error"])
         before = (self.folder / "report.tar.gz").read_bytes()
         code, out, err = self.verb("bundle", "report.tar.gz", cwd=self.folder)
