@@ -1,5 +1,6 @@
 // What the tools make of the answers of sidecars and nodes.
 #include "cli/consumer_list.h"
+#include "cli/report_checks.h"
 #include "cli/status_report.h"
 #include "common/event/json_value.h"
 #include "tests/fuzz/fuzz.h"
@@ -24,6 +25,8 @@ void decode_status_report(std::string_view input) {
   Topology topology;
   topology.sidecars = {{"near", "here", {{"orders", {}}}, {}}};
   static_cast<void>(consumer_rows(consumer_list(topology, heard)));
+  static_cast<void>(check_sidecar(topology.sidecars[0], *report, nullptr, "1.0.0"));
+  static_cast<void>(check_consumers(topology, heard));
 }
 
 std::vector<std::string> status_report_seeds() {
