@@ -107,7 +107,8 @@ Findings findings_of(const Topology& topology, const Examination& examination,
   }
   ConsumersHeard heard;
   for (const auto& [name, report] : examination.sidecars) {
-    add(check_sidecar(*topology.sidecar(name), report, resident_of(examination, name), version));
+    add(check_sidecar(*topology.sidecar(name), report, resident_of(examination, name), version,
+                      topology.alerts));
     if (report) heard.sidecars.emplace(name, *report);
   }
   for (const auto& [name, status] : examination.nodes) {

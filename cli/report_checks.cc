@@ -2,19 +2,14 @@
 
 #include <nlohmann/json.hpp>
 
-#include "cli/json_fields.h"
 #include "cli/status_report.h"
 #include "common/base/limits.h"
+#include "common/event/json_fields.h"
 
 namespace forebay {
 namespace {
 
 constexpr const char* kSidecarProgram = "forebay-sidecar";
-
-bool says(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && *found == true;
-}
 
 /// Nothing came back from `resident`, which is of this host.
 Finding no_answer(Finding found, const Resident& resident, const std::string& message) {
@@ -64,20 +59,20 @@ Findings check_streams(const Sidecar& sidecar, const Json& report) {
   return all;
 }
 
-Findings check_log(const Sidecar& sidecar, const Json& report) {
+Findings check_log(const Sidecar& sidecar, const Json& report, const Alerts& alerts) {
   Findings all;
   const auto add = [&](Severity severity, std::string cause, std::string mend) {
     all.push_back({"log", sidecar.name, severity, std::move(cause), std::move(mend)});
   };
-  const auto disk = report.find("disk");
+  const Json& disk = object_in(report, "disk");
+  const std::uint64_t left = number_in(disk, "left").value_or(0);
+  const std::uint64_t of = number_in(disk, "of").value_or(0);
   const std::string mend_room =
       "make room on its disk, raise its disk_max, or let its streams keep less (`retention`)";
   if (says(report, "full")) {
     add(Severity::kWrong, "it is full, and publishers hold", mend_room);
-  } else if (disk != report.end() && says(*disk, "low")) {
-    add(Severity::kWarning,
-        short_size(number_in(*disk, "left").value_or(0)) + " of " +
-            short_size(number_in(*disk, "of").value_or(0)) + " are left for events",
+  } else if (alerts.low(left, of)) {
+    add(Severity::kWarning, short_size(left) + " of " + short_size(of) + " are left for events",
         mend_room);
   }
   for (const Json& stream : list_in(report, "streams")) {
@@ -175,12 +170,12 @@ class StreamChecks {
 }  // namespace
 
 Findings check_sidecar(const Sidecar& sidecar, const Result<Json>& report, const Resident* resident,
-                       const std::string& version) {
+                       const std::string& version, const Alerts& alerts) {
   Findings all{check_reachability(sidecar, report, resident)};
   if (!report) return all;
   all.push_back(check_version(sidecar, *report, version));
   all.push_back(check_sidecar_clock(sidecar, *report));
-  for (const auto& more : {check_streams(sidecar, *report), check_log(sidecar, *report)})
+  for (const auto& more : {check_streams(sidecar, *report), check_log(sidecar, *report, alerts)})
     all.insert(all.end(), more.begin(), more.end());
   return all;
 }

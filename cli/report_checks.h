@@ -15,8 +15,10 @@ namespace forebay {
 
 /// `report`: parse_report's, or why there is none; kForbidden is an answer, too, to who is no
 /// operator. `resident`: nullptr for a sidecar of another host. `version`: of this command.
+/// `alerts`: the topology's thresholds.
 [[nodiscard]] Findings check_sidecar(const Sidecar& sidecar, const Result<Json>& report,
-                                     const Resident* resident, const std::string& version);
+                                     const Resident* resident, const std::string& version,
+                                     const Alerts& alerts);
 
 /// `status`: what the node says of itself, or why it does not.
 [[nodiscard]] Finding check_node(const Result<Json>& status, const Resident& resident);

@@ -53,7 +53,6 @@ void add_rates(SidecarAnswer& now, const SidecarAnswer& before);
 [[nodiscard]] std::vector<std::vector<std::string>> alert_rows(
     const std::vector<SidecarAnswer>& answers);
 
-
 /// "1.5 MiB", "90 B".
 [[nodiscard]] std::string short_size(std::uint64_t bytes);
 /// "3ms", "4.2s", "3m", "5h", "2d".

@@ -25,7 +25,8 @@ void decode_status_report(std::string_view input) {
   Topology topology;
   topology.sidecars = {{"near", "here", {{"orders", {}}}, {}}};
   static_cast<void>(consumer_rows(consumer_list(topology, heard)));
-  static_cast<void>(check_sidecar(topology.sidecars[0], *report, nullptr, "1.0.0"));
+  static_cast<void>(
+      check_sidecar(topology.sidecars[0], *report, nullptr, "1.0.0", topology.alerts));
   static_cast<void>(check_consumers(topology, heard));
 }
 

@@ -3,7 +3,7 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
-#include "cli/json_fields.h"
+#include "common/event/json_fields.h"
 
 namespace forebay {
 namespace {
@@ -38,7 +38,7 @@ Json sound_report() {
   return {{"sidecar", "events"},
           {"version", "1.2.0"},
           {"full", false},
-          {"disk", {{"left", 50u}, {"of", 100u}, {"low", false}}},
+          {"disk", {{"left", 50u}, {"of", 100u}}},
           {"clock_doubted", false},
           {"streams",
            {{{"stream", "a"}, {"head", 9u}, {"damaged", 0u}, {"refusing", false}},
@@ -63,13 +63,13 @@ Finding only_fault(const Findings& all) {
 
 Finding only_fault(const Json& report) {
   const Resident here = sound_resident();
-  return only_fault(check_sidecar(kSidecar, report, &here, "1.2.0"));
+  return only_fault(check_sidecar(kSidecar, report, &here, "1.2.0", Alerts{}));
 }
 
 TEST_CASE("OfASidecarThatIsWellEachCheckIsOk") {
   const Resident here = sound_resident();
   std::string checks;
-  for (const Finding& finding : check_sidecar(kSidecar, sound_report(), &here, "1.2.0")) {
+  for (const Finding& finding : check_sidecar(kSidecar, sound_report(), &here, "1.2.0", Alerts{})) {
     CHECK(finding.severity == Severity::kOk);
     CHECK(finding.where == "events");
     checks += finding.check + " ";
@@ -80,24 +80,24 @@ TEST_CASE("OfASidecarThatIsWellEachCheckIsOk") {
 TEST_CASE("ASidecarThatDoesNotAnswerIsToBeStartedOrRestarted") {
   const Result<Json> silence = fail(ErrorCode::kTimeout, "no answer");
   Resident here = sound_resident();
-  Finding found = only_fault(check_sidecar(kSidecar, silence, &here, "1.2.0"));
+  Finding found = only_fault(check_sidecar(kSidecar, silence, &here, "1.2.0", Alerts{}));
   CHECK((found.check == "reachability" && found.severity == Severity::kWrong));
   CHECK(has_words(found.cause, "it does not run"));
   CHECK(has_words(found.mend, "`systemctl start forebay-sidecar@events`, or `forebay up`"));
   here.process = 77;
-  found = only_fault(check_sidecar(kSidecar, silence, &here, "1.2.0"));
+  found = only_fault(check_sidecar(kSidecar, silence, &here, "1.2.0", Alerts{}));
   CHECK(has_words(found.cause, "process 77 runs"));
   CHECK(has_words(found.mend, "systemctl restart forebay-sidecar@events"));
   // Of another user's it cannot be told.
   here.may_enter = false;
-  found = only_fault(check_sidecar(kSidecar, silence, &here, "1.2.0"));
+  found = only_fault(check_sidecar(kSidecar, silence, &here, "1.2.0", Alerts{}));
   CHECK(found.severity == Severity::kWarning);
   CHECK(found.mend == "run this as 'forebay' or root");
 }
 
 TEST_CASE("ASidecarOfAnotherHostIsToBeStartedThere") {
   const auto check = [](ErrorCode code) {
-    return check_sidecar(kSidecar, fail(code, "why"), nullptr, "1.2.0");
+    return check_sidecar(kSidecar, fail(code, "why"), nullptr, "1.2.0", Alerts{});
   };
   CHECK(has_words(only_fault(check(ErrorCode::kTimeout)).mend, "on host 'here' `systemctl start"));
   CHECK(has_words(only_fault(check(ErrorCode::kBadInput)).mend, "docs/security.md"));
@@ -118,9 +118,9 @@ TEST_CASE("AStreamThatIsNotServedIsWrong") {
 
 TEST_CASE("AFullLogIsWrongAndALowOneWarnedOf") {
   Json changed = sound_report();
-  changed["disk"]["low"] = true;
+  changed["disk"]["left"] = 9u;
   CHECK(only_fault(changed).severity == Severity::kWarning);
-  CHECK(only_fault(changed).cause == "50 B of 100 B are left for events");
+  CHECK(only_fault(changed).cause == "9 B of 100 B are left for events");
   changed["full"] = true;
   CHECK(only_fault(changed).severity == Severity::kWrong);
   CHECK(has_words(only_fault(changed).mend, "disk_max"));
@@ -158,7 +158,7 @@ TEST_CASE("AReportOfWhichNothingIsKnownIsNotTakenOnTrust") {
   const Resident here = sound_resident();
   for (const Json& odd : {Json::object(), Json{{"streams", 5}, {"disk", 7}, {"version", {1, 2}}},
                           Json{{"full", "yes"}, {"consumers", {1, "x", {{"stream", 4}}}}}}) {
-    CHECK_FALSE(check_sidecar(kSidecar, odd, &here, "1.2.0").empty());
+    CHECK_FALSE(check_sidecar(kSidecar, odd, &here, "1.2.0", Alerts{}).empty());
     static_cast<void>(check_consumers(one_reader(), {{{"events", odd}}, {}}));
   }
 }

@@ -57,8 +57,8 @@ TEST_CASE("AlertsThatAreRaisedStandBelowTheTableTheOldestFirst") {
   (*other.report)["alerts"] = {{"raised", {alert("full", "2026-01-01T00:00:00Z")}}};
   const auto rows = alert_rows({one, other});
   REQUIRE(rows.size() == 3);
-  CHECK(rows[1] == std::vector<std::string>{"full", "inventory", "a of b", "2026-01-01T00:00:00Z",
-                                            "so"});
+  CHECK(rows[1] ==
+        std::vector<std::string>{"full", "inventory", "a of b", "2026-01-01T00:00:00Z", "so"});
   CHECK(rows[2].front() == "lag");
 }
 
