@@ -17,7 +17,9 @@ LINES_MAX = 500
 
 # What a folder may include besides itself: prefixes of the tree. The CMake files say it more finely (and do not build
 # otherwise); this table holds the directions, whatever those files are changed to.
-COMMON = ["common/base", "common/event", "common/wire", "common/store", "common/client", "common/service"]
+COMMON = [
+    "common/base", "common/event", "common/wire", "common/store", "common/client", "common/service", "common/watch",
+]  # fmt: skip
 MAY_INCLUDE = {folder: COMMON[:n] for n, folder in enumerate(COMMON)}
 MAY_INCLUDE |= {
     "topology": ["common/base"],
@@ -33,6 +35,8 @@ INSIDE = ("common", "topology", "sidecar", "nodes", "cli", "systemd", "tests", "
 KEPT_APART = [
     (r"zmq\.hpp|zmq\.h|zmq_addon\.hpp", ["common/wire/transport.cc"]),
     (r"archive\.h|archive_entry\.h", ["cli/archive.cc"]),
+    (r"httplib\.h", ["common/watch/page_server.cc"]),
+    (r"prometheus/.*", ["common/watch/"]),
     (r"lmdb\.h", ["common/store/", "sidecar/log/"]),
 ]
 TOML = r"toml\+\+/.*|toml\+\+\.h|toml\.hpp"
