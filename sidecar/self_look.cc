@@ -37,7 +37,7 @@ Exposition::Histogram histogram_of(const Json& commits) {
 }  // namespace
 
 SelfLook::SelfLook(const Log& log, const Clock& clock, const Alerts& thresholds)
-    : log_(log), clock_(clock), thresholds_(thresholds) {
+    : log_(log), clock_(clock), thresholds_(thresholds), began_(clock.mono()) {
   for (std::size_t i = 0; i < log.stream_count(); ++i) streams_[log.stream_name({i})] = {i};
 }
 
@@ -47,10 +47,12 @@ Findings SelfLook::look(const Json& report) {
   findings_ = {};
   findings_.metrics = Exposition({{"sidecar", text_in(report, "sidecar")}});
   lag_max_ = 0;
+  silent_.clear();
   look_at_sidecar(report);
   for (const Json& stream : list_in(report, "streams")) look_at_stream(stream);
   for (const Json& consumer : list_in(report, "consumers")) look_at_consumer(consumer);
   for (const Json& producer : list_in(report, "producers")) look_at_producer(producer);
+  tell_of_producers();
   look_at_refusals(report);
   findings_.line = line(report);
   looked_ = now_;
@@ -157,7 +159,9 @@ void SelfLook::look_at_consumer(const Json& consumer) {
   const std::uint64_t cursor = number(consumer, "cursor"), lag = number(consumer, "lag");
   const std::uint64_t lost = number(consumer, "lost");
   const Nanoseconds behind = lag > 0 ? age(stream, Sequence{cursor + 1}) : Nanoseconds(0);
+  // Who has not come back since the start may yet.
   const auto heard = milliseconds_in(consumer, "heard_ms");
+  const bool silent = (heard ? Nanoseconds(*heard) : now_ - began_) > limits::kConsumerSilent;
   lag_max_ = std::max(lag_max_, lag);
   Exposition& metrics = findings_.metrics;
   metrics.gauge("forebay_consumer_cursor", "Last sequence applied, as reported.", labels,
@@ -170,7 +174,6 @@ void SelfLook::look_at_consumer(const Json& consumer) {
                 static_cast<double>(lost));
   metrics.gauge("forebay_consumer_failed", "Events that its handler refused.", labels,
                 as_gauge(consumer, "failed"));
-  const bool silent = !heard || *heard > limits::kConsumerSilent;
   metrics.gauge("forebay_consumer_silent", "1 while it reports nothing.", labels, silent);
 
   const std::string state = text_in(consumer, "state");
@@ -182,30 +185,40 @@ void SelfLook::look_at_consumer(const Json& consumer) {
     raise("silent_consumer", who,
           "nothing is heard of it, and what it has yet to read is kept: start it, or `forebay "
           "consumers forget`");
-  if (lag > thresholds_.lag_events || behind > thresholds_.lag_age)
+  const bool known = heard || silent;  // its cursor is no older than its last report
+  if (known && (lag > thresholds_.lag_events || behind > thresholds_.lag_age))
     raise("lag", who,
           std::to_string(lag) + " events behind, the first for " +
               format_duration(duration_cast<milliseconds>(behind)));
   Standing& standing = now_seen_.standing[{stream, name}] = last_.standing[{stream, name}];
   if (standing.since == MonoTime{} || standing.cursor != cursor || lag == 0)
     standing = {cursor, now_};
-  if (now_ - standing.since > thresholds_.not_moving)
+  if (!silent && now_ - standing.since > thresholds_.not_moving)
     raise("not_moving", who,
           "its cursor stands at " + std::to_string(cursor) + ", " + std::to_string(lag) +
               " events before the head");
 }
 
 void SelfLook::look_at_producer(const Json& producer) {
-  if (says(producer, "departed")) return;
   const std::string name = text_in(producer, "name"), stream = text_in(producer, "stream");
+  // One without a name that comes back is another: nobody can tell whether it is missed.
+  if (says(producer, "departed") || name.empty()) return;
   const auto silent = milliseconds_in(producer, "silent_ms").value_or(milliseconds(0));
-  findings_.metrics.gauge("forebay_producer_silent_seconds", "How long nothing was heard of it.",
-                          {{"stream", stream}, {"producer", name}, {"id", text_in(producer, "id")}},
-                          seconds_of(silent));
-  if (silent > thresholds_.producer_silent)
-    raise("silent_producer", (name.empty() ? "one without a name" : name) + " of " + stream,
-          "nothing is heard of it, and it has not said goodbye: start it, or `forebay producers "
-          "forget`");
+  // Of several of a name, one for each file that it published, the one that is heard counts.
+  const auto [known, first] = silent_.emplace(Of{stream, name}, silent);
+  if (!first) known->second = std::min<Nanoseconds>(known->second, silent);
+}
+
+void SelfLook::tell_of_producers() {
+  for (const auto& [of, silent] : silent_) {
+    const auto& [stream, name] = of;
+    findings_.metrics.gauge("forebay_producer_silent_seconds", "How long nothing was heard of it.",
+                            {{"stream", stream}, {"producer", name}}, seconds_of(silent));
+    if (silent > thresholds_.producer_silent)
+      raise("silent_producer", name + " of " + stream,
+            "nothing is heard of it, and it has not said goodbye: start it, or `forebay producers "
+            "forget`");
+  }
 }
 
 void SelfLook::look_at_refusals(const Json& report) {

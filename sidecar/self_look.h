@@ -39,6 +39,7 @@ class SelfLook {
   void look_at_stream(const Json& stream);
   void look_at_consumer(const Json& consumer);
   void look_at_producer(const Json& producer);
+  void tell_of_producers();
   void look_at_refusals(const Json& report);
   void raise(const std::string& alert, const std::string& subject, const std::string& text);
   [[nodiscard]] bool grows(const Of& of, std::uint64_t count);
@@ -55,10 +56,11 @@ class SelfLook {
   std::map<std::string, StreamIndex> streams_;
   Memory last_, now_seen_;  // of what was there the last time; who is gone is forgotten
   std::deque<std::pair<MonoTime, std::map<std::string, std::uint64_t>>> refused_;  // over a minute
-  std::uint64_t events_ = 0;  // as of the last look
+  std::map<Of, Nanoseconds> silent_;  // producers, by stream and name
+  std::uint64_t events_ = 0;          // as of the last look
   MonoTime looked_{};
   Findings findings_;
-  MonoTime now_{};
+  MonoTime began_, now_{};
   std::uint64_t lag_max_ = 0;
 };
 

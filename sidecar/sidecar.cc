@@ -143,7 +143,7 @@ class Service {
       if (poller.readable(batches)) take_batches();
       hand_over();
       flush_outgoing();
-      if (poller.readable(asked) && watch_->asks()) answer_watch();
+      if (poller.readable(asked) && watch_->asks()) watch_->answer([this] { return report(); });
       if (clock_.mono() >= liveness_due) {
         broadcasts_.tell(ingest_.liveness());
         connections_.near.count();
@@ -151,12 +151,6 @@ class Service {
         liveness_due = clock_.mono() + limits::kLivenessInterval;
       }
     }
-  }
-
-  void answer_watch() {
-    auto report = this->report();
-    if (!report) return failure_.set(report.error());
-    watch_->answer(std::move(*report));
   }
 
   /// A bounded amount, so that control is served in between.

@@ -42,6 +42,7 @@ int start(const std::string& program, const Alert& alert, int in, pid_t& child) 
   sigfillset(&all);
   ::posix_spawn_file_actions_init(&actions);
   ::posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
+  ::posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
   ::posix_spawnattr_init(&attributes);
   ::posix_spawnattr_setflags(
       &attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
@@ -109,14 +110,15 @@ void AlertHook::call(const Alert& alert) const {
   }
   // glibc 2.36 has it, with a header that C++ does not link.
   const auto ended = static_cast<int>(::syscall(SYS_pidfd_open, child, 0));
-  FOREBAY_INVARIANT(ended >= 0);
+  if (ended < 0) spdlog::error("alerts: cannot wait for {}: {}", program_, std::strerror(errno));
   std::array<pollfd, 2> either{{{ended, POLLIN, 0}, {stop_.descriptor(), POLLIN, 0}}};
   const auto patience = std::chrono::milliseconds(limits::kAlertHookTimeout);
-  if (::poll(either.data(), either.size(), static_cast<int>(patience.count())) == 0)
+  const bool waits = ended >= 0;
+  if (waits && ::poll(either.data(), either.size(), static_cast<int>(patience.count())) == 0)
     spdlog::error("alerts: {} took longer than {} s and is ended", program_,
                   limits::kAlertHookTimeout.count());
   if ((static_cast<unsigned>(either[0].revents) & POLLIN) == 0) ::kill(-child, SIGKILL);
-  ::close(ended);
+  if (waits) ::close(ended);
   int status = 0;
   ::waitpid(child, &status, 0);
   if (WIFEXITED(status) && WEXITSTATUS(status) != 0)

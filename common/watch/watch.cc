@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "common/base/limits.h"
@@ -41,11 +42,14 @@ Watch::~Watch() {
   thread_.join();
 }
 
-void Watch::answer(Json report) {
+void Watch::answer(const std::function<Result<Json>()>& make) {
+  const MonoTime begin = clock_.mono();
+  Result<Json> report = make();
   {
     const std::lock_guard hold(mutex_);
     report_ = std::move(report);
     answered_ = clock_.mono();
+    took_ = answered_ - begin;
   }
   changed_.notify_all();
 }
@@ -57,21 +61,23 @@ Json Watch::alerts() const {
 
 void Watch::run() {
   std::unique_lock hold(mutex_);
-  Nanoseconds pause{0};
   while (!stopping_) {
     hold.unlock();
     ask_.post({});
     hold.lock();
-    const MonoTime asked = clock_.mono();
     changed_.wait(hold, [this] { return stopping_ || report_; });
     if (stopping_) return;
-    const Json report = *std::exchange(report_, std::nullopt);
-    hold.unlock();
-    take(report);
-    hold.lock();
+    const Result<Json> report = *std::exchange(report_, std::nullopt);
     // A daemon of many streams is not to spend its time on telling how it is.
-    pause = std::max<Nanoseconds>(limits::kWatchInterval,
-                                  limits::kWatchShareOfTime * (clock_.mono() - asked));
+    const Nanoseconds pause = std::clamp<Nanoseconds>(
+        limits::kWatchShareOfTime * took_, limits::kWatchInterval, limits::kWatchDead / 2);
+    hold.unlock();
+    if (report) {
+      take(*report);
+    } else {
+      take_failure(report.error());
+    }
+    hold.lock();
     changed_.wait_for(hold, pause, [this] { return stopping_; });
   }
 }
@@ -85,13 +91,22 @@ void Watch::take(const Json& report) {
                         {{"alert", alert.condition.alert}, {"subject", alert.condition.subject}},
                         1);
   }
+  std::string metrics = found.metrics.text();
+  Json alerts = book_.to_json();
   {
-    const std::lock_guard hold(mutex_);
-    metrics_ = found.metrics.text();
+    const std::lock_guard hold(mutex_);  // the main loop may want it
+    metrics_ = std::move(metrics);
     not_ready_ = std::move(found.not_ready);
-    alerts_ = book_.to_json();
+    alerts_ = std::move(alerts);
   }
   tell(changed);
+}
+
+void Watch::take_failure(const Error& error) {
+  spdlog::error("cannot tell how it is: {}", error.message);
+  notify_alive("cannot tell how it is: " + error.message);
+  const std::lock_guard hold(mutex_);
+  not_ready_ = {error.message};
 }
 
 void Watch::tell(const std::vector<Alert>& changed) {
@@ -122,20 +137,26 @@ void Watch::publish(const Alert& alert) {
                   taken ? "the sidecar of their stream takes none" : taken.error().message);
 }
 
+/// 503 while it is not live: what it was like is not how it is.
 PageServer::Page Watch::metrics_page() const {
   const std::lock_guard hold(mutex_);
+  if (!live()) return {503, "text/plain; charset=utf-8", "its main loop does not answer\n"};
   return {200, "text/plain; version=0.0.4; charset=utf-8", metrics_};
+}
+
+bool Watch::live() const {
+  return answered_ != MonoTime{} && clock_.mono() - answered_ < limits::kWatchDead;
 }
 
 /// 200 while it is live and ready, else 503, and why.
 PageServer::Page Watch::health_page() const {
   const std::lock_guard hold(mutex_);
-  const Nanoseconds silent = clock_.mono() - answered_;
-  const bool live = answered_ != MonoTime{} && silent < limits::kWatchDead;
   Json reasons = not_ready_;
+  const bool live = this->live();
   if (!live && answered_ != MonoTime{})
-    reasons.push_back("its main loop has not answered for " +
-                      std::to_string(duration_cast<milliseconds>(silent).count()) + " ms");
+    reasons.push_back(
+        "its main loop has not answered for " +
+        std::to_string(duration_cast<milliseconds>(clock_.mono() - answered_).count()) + " ms");
   const bool ready = reasons.empty();
   return {ready ? 200 : 503, "application/json",
           print_json({{"live", live}, {"ready", ready}, {"reasons", reasons}}) + "\n"};

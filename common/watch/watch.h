@@ -5,7 +5,7 @@
 //
 //   Watch watch(options, look);
 //   poller.add(watch.descriptor());                             // the main loop, each round:
-//   if (watch.asks()) watch.answer(report());
+//   if (watch.asks()) watch.answer([&] { return report(); });
 #pragma once
 
 #include <condition_variable>
@@ -64,13 +64,16 @@ class Watch {
   [[nodiscard]] int descriptor() const { return ask_.descriptor(); }
   /// Whether it asks: an answer is due. Takes the question.
   [[nodiscard]] bool asks() { return !ask_.take().empty(); }
-  void answer(Json report);
+  /// With what `make` makes; an error of it makes the daemon not ready, and is no end.
+  void answer(const std::function<Result<Json>()>& make);
   /// {raised, history} of the daemon's alerts.
   [[nodiscard]] Json alerts() const;
 
  private:
   void run();
   void take(const Json& report);
+  void take_failure(const Error& error);
+  [[nodiscard]] bool live() const;  // its mutex is held
   void tell(const std::vector<Alert>& changed);
   void publish(const Alert& alert);
   [[nodiscard]] PageServer::Page metrics_page() const;
@@ -87,8 +90,9 @@ class Watch {
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;
   bool stopping_ = false;
-  std::optional<Json> report_;  // the last answer, until it is taken
-  MonoTime answered_{};         // when the last one came; zero: none yet
+  std::optional<Result<Json>> report_;  // the last answer, until it is taken
+  Nanoseconds took_{0};                 // to make it
+  MonoTime answered_{};                 // when the last one came; zero: none yet
   std::string metrics_;
   std::vector<std::string> not_ready_{"it has just begun"};
   Json alerts_;

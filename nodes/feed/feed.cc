@@ -35,7 +35,7 @@ class Feed {
   /// Each round of each of its waits comes by here.
   [[nodiscard]] bool stopping() {
     if (signals_.arrived()) stopping_ = true;
-    if (watch_.asks()) watch_.answer(report());
+    if (watch_.asks()) watch_.answer([this] { return Result<Json>(report()); });
     return stopping_;
   }
 

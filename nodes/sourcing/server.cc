@@ -93,10 +93,12 @@ void QueryServer::answer_watch() {
     return clock_.mono() - each.second.as_of > limits::kWatchDead;
   });
   if (stands) return;
-  Json status = node_status(consumer_);
-  status["queries"] = answered_;
   asked_ = false;
-  watch_.answer(std::move(status));
+  watch_.answer([this] {
+    Json status = node_status(consumer_);
+    status["queries"] = answered_;
+    return Result<Json>(std::move(status));
+  });
 }
 
 std::vector<QueryServer::Query> QueryServer::take_queries() {

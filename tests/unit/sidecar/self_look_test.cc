@@ -113,9 +113,9 @@ TEST_CASE("EachFigureOfTheReportMovesItsMetric") {
       {"/consumers/0/lag"_json_pointer, 92, "forebay_consumer_lag_events" + consumer + "92"},
       {"/consumers/0/lost"_json_pointer, 93, "forebay_consumer_lost" + consumer + "93"},
       {"/consumers/0/failed"_json_pointer, 94, "forebay_consumer_failed" + consumer + "94"},
-      {"/consumers/0/heard_ms"_json_pointer, nullptr, "forebay_consumer_silent" + consumer + "1"},
+      {"/consumers/0/heard_ms"_json_pointer, 5001, "forebay_consumer_silent" + consumer + "1"},
       {"/producers/0/silent_ms"_json_pointer, 2500,
-       R"(forebay_producer_silent_seconds{sidecar="inventory",stream="a",producer="wms",id="07"} 2.5)"},
+       R"(forebay_producer_silent_seconds{sidecar="inventory",stream="a",producer="wms"} 2.5)"},
   };
   for (const Figure& figure : figures) {
     SelfLookFixture f;
@@ -160,7 +160,6 @@ TEST_CASE("WhatIsNotWellNowIsAnAlert") {
       {"/consumers/0/lost"_json_pointer, 1, "lost", "billing of a"},
       {"/consumers/0/lag"_json_pointer, 10'001, "lag", "billing of a"},
       {"/consumers/0/heard_ms"_json_pointer, 5001, "silent_consumer", "billing of a"},
-      {"/consumers/0/heard_ms"_json_pointer, nullptr, "silent_consumer", "billing of a"},
       {"/producers/0/silent_ms"_json_pointer, 3001, "silent_producer", "wms of a"},
   };
   for (const Wrong& wrong : wrongs) {
@@ -182,6 +181,32 @@ TEST_CASE("AProducerThatSaidGoodbyeIsNotMissed") {
   f.producer()["silent_ms"] = 100'000;
   f.producer()["departed"] = true;
   CHECK(f.conditions().empty());
+}
+
+TEST_CASE("OneWithoutANameIsNotMissed") {
+  SelfLookFixture f;
+  f.producer()["silent_ms"] = 100'000;
+  f.producer()["name"] = "";
+  CHECK(f.conditions().empty());
+}
+
+TEST_CASE("OfAProducerWithSeveralFilesTheOneThatIsHeardCounts") {
+  SelfLookFixture f;
+  f.report["producers"].push_back(f.producer());
+  f.producer()["silent_ms"] = 100'000;
+  CHECK(f.conditions().empty());
+  f.report["producers"][1]["silent_ms"] = 4000;
+  CHECK(f.conditions() == SelfLookFixture::Conditions{{"silent_producer", "wms of a"}});
+}
+
+TEST_CASE("WhoHasNotComeBackSinceTheStartHasAWhileToDoSo") {
+  SelfLookFixture f;
+  f.consumer()["heard_ms"] = nullptr;
+  f.consumer()["lag"] = 20'000;
+  CHECK(f.conditions().empty());
+  f.clock.advance(limits::kConsumerSilent + seconds(1));
+  CHECK(f.conditions() ==
+        SelfLookFixture::Conditions{{"silent_consumer", "billing of a"}, {"lag", "billing of a"}});
 }
 
 TEST_CASE("ACursorThatStandsBeforeItsHeadDoesNotMove") {

@@ -1,6 +1,8 @@
 #include "common/watch/alert_hook.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <catch2/catch.hpp>
 #include <csignal>
@@ -52,18 +54,31 @@ TEST_CASE("AProgramIsToldOfEachAlertInOrderWithItsWordsAndItsJson") {
   CHECK((*json)["subject"] == "a; rm -r b");
 }
 
-TEST_CASE("AProgramHasNoSignalBlockedOrIgnored") {
-  std::signal(SIGPIPE, SIG_IGN);
+TEST_CASE("AProgramHasNoSignalBlockedOrIgnoredAndNoDescriptorOfOurs") {
   const HookFixture f(
-      "sed -n 's/SigBlk:\\t//p; s/SigIgn:\\t//p' /proc/self/status > signals; echo > done\n");
-  AlertHook hook(f.program, "inventory");
-  hook.hand_over({alert("a")});
-  REQUIRE(test::eventually([&] { return !f.text("done").empty(); }));
+      "sed -n 's/SigBlk:\\t//p; s/SigIgn:\\t//p' /proc/self/status > signals\n"
+      "ls /proc/$$/fd > descriptors; echo > done\n");
+  const int leaky = ::open("/dev/null", O_RDONLY);  // without O_CLOEXEC
+  sigset_t stop, before;
+  sigemptyset(&stop);
+  sigaddset(&stop, SIGTERM);
+  ::pthread_sigmask(SIG_BLOCK, &stop, &before);
+  const auto ours = std::signal(SIGPIPE, SIG_IGN);
+  {
+    AlertHook hook(f.program, "inventory");
+    hook.hand_over({alert("a")});
+    CHECK(test::eventually([&] { return !f.text("done").empty(); }));
+  }
+  std::signal(SIGPIPE, ours);
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   std::istringstream signals(f.text("signals"));
   std::uint64_t blocked = 1, ignored = 1 << (SIGPIPE - 1);
   signals >> std::hex >> blocked >> ignored;
   CHECK(blocked == 0);
   CHECK((ignored & (1 << (SIGPIPE - 1))) == 0);
+  CHECK(("\n" + f.text("descriptors")).find("\n" + std::to_string(leaky) + "\n") ==
+        std::string::npos);
+  ::close(leaky);
 }
 
 TEST_CASE("AProgramThatIsNotThereOrDoesNotReadHoldsNothingUp") {

@@ -43,9 +43,9 @@ TEST_CASE("PagesAreServedWithTheirStatus") {
 
 TEST_CASE("APortThatAnotherServesIsNotSharedAndNoReasonToEnd") {
   const test::FreePort port;
-  auto first = std::make_unique<PageServer>("127.0.0.1", port.number(), pages("first"));
+  const PageServer first("127.0.0.1", port.number(), pages("first"));
   REQUIRE(eventually([&] { return body_at(port.number(), "/metrics") == "first"; }));
-  { const PageServer second("127.0.0.1", port.number(), pages("second")); }
+  const PageServer second("127.0.0.1", port.number(), pages("second"));
   for (int i = 0; i < 20; ++i) CHECK(body_at(port.number(), "/metrics") == "first");
 }
 

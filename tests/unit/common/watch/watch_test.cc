@@ -32,7 +32,7 @@ struct WatchFixture {
     REQUIRE(::poll(&bell, 1, 20'000) == 1);
     REQUIRE(watch.asks());
     for (const char* key : {"wrong", "not_ready"}) report.emplace(key, Json::array());
-    watch.answer(std::move(report));
+    watch.answer([&] { return Result<Json>(std::move(report)); });
   }
   httplib::Result get(const std::string& path) const {
     return httplib::Client("127.0.0.1", port.number()).Get(path);
@@ -62,6 +62,18 @@ TEST_CASE("ItIsReadyOnceItsMainLoopHasAnsweredAndSaysWhatForbidsIt") {
   CHECK(f.says(200, {{"live", true}, {"ready", true}, {"reasons", Json::array()}}));
   f.answer({{"value", 1}, {"not_ready", {"the log is full"}}});
   CHECK(f.says(503, {{"live", true}, {"ready", false}, {"reasons", {"the log is full"}}}));
+}
+
+TEST_CASE("AReportThatCannotBeMadeMakesItNotReadyAndIsNoEnd") {
+  WatchFixture f;
+  f.answer({{"value", 1}});
+  pollfd bell{f.watch.descriptor(), POLLIN, 0};
+  REQUIRE(::poll(&bell, 1, 20'000) == 1);
+  REQUIRE(f.watch.asks());
+  f.watch.answer([] { return Result<Json>(fail(ErrorCode::kIo, "a bad disk")); });
+  CHECK(f.says(503, {{"live", true}, {"ready", false}, {"reasons", {"a bad disk"}}}));
+  f.answer({{"value", 1}});
+  CHECK(f.says(200, {{"live", true}, {"ready", true}, {"reasons", Json::array()}}));
 }
 
 TEST_CASE("AMainLoopThatStandsStillIsNotLiveAndIsAskedOnlyOnce") {
