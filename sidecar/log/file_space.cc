@@ -39,11 +39,10 @@ Result<void> FileSpace::ensure(std::uint64_t needed, std::uint64_t used,
 }
 
 Result<Room> FileSpace::room(std::uint64_t used, std::uint64_t free_inside) const {
-  struct stat status {};
   struct statvfs disk {};
-  if (::fstat(descriptor_, &status) != 0 || ::fstatvfs(descriptor_, &disk) != 0)
+  if (::fstatvfs(descriptor_, &disk) != 0)
     return fail_errno("cannot ask for the room of the log's disk", errno);
-  const auto size = static_cast<std::uint64_t>(status.st_size);
+  const std::uint64_t size = size_;  // not fstat's, for the reason above
   const std::uint64_t ahead = size > used ? size - used : 0;  // allocated before it is needed
   Room room{disk.f_bavail * disk.f_frsize + ahead, disk.f_blocks * disk.f_frsize};
   if (bytes_max_ && *bytes_max_ < used + room.left)

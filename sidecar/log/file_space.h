@@ -3,6 +3,7 @@
 // be fatal. It also about doubles the speed of a growing file (no metadata to sync).
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -37,7 +38,7 @@ class FileSpace {
 
   int descriptor_;
   std::optional<std::uint64_t> bytes_max_;
-  std::uint64_t size_ = 0;  // the file is at least so long
+  std::atomic<std::uint64_t> size_ = 0;  // the file is at least so long
 };
 
 }  // namespace forebay
