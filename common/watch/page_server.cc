@@ -93,9 +93,9 @@ void PageServer::run() {
     }
     if (http->bind(address_, port_)) {
       spdlog::info("metrics at http://{}:{}/metrics", address_, port_);
-      return http->listen();
-    }
-    if (!std::exchange(told, true)) {
+      http->listen();  // until it is stopped, or its socket fails: no descriptors, no memory
+      told = false;
+    } else if (!std::exchange(told, true)) {
       spdlog::warn(
           "metrics: cannot bind {}:{}, which another process may have: metrics_port and "
           "metrics_address of the host say where (docs/topology.md); tried again every {} s",
