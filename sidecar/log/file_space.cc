@@ -42,7 +42,7 @@ Result<Room> FileSpace::room(std::uint64_t used, std::uint64_t free_inside) cons
   struct statvfs disk {};
   if (::fstatvfs(descriptor_, &disk) != 0)
     return fail_errno("cannot ask for the room of the log's disk", errno);
-  const std::uint64_t size = size_;  // not fstat's, for the reason above
+  const std::uint64_t size = size_;                           // not fstat's, for the reason above
   const std::uint64_t ahead = size > used ? size - used : 0;  // allocated before it is needed
   Room room{disk.f_bavail * disk.f_frsize + ahead, disk.f_blocks * disk.f_frsize};
   if (bytes_max_ && *bytes_max_ < used + room.left)
