@@ -83,10 +83,11 @@ int check(const Globals& globals) {
 }
 
 Json shown(const Topology& topology) {
-  Json json = {{"name", topology.name},  {"state_dir", topology.state_dir},
-               {"hosts", Json::array()}, {"sidecars", Json::array()},
-               {"nodes", Json::array()}, {"alerts", Json::object()},
-               {"keys", Json::object()}, {"operators", Json::object()}};
+  Json json = {{"name", topology.name},           {"state_dir", topology.state_dir},
+               {"log_level", topology.log_level}, {"hosts", Json::array()},
+               {"sidecars", Json::array()},       {"nodes", Json::array()},
+               {"alerts", Json::object()},        {"keys", Json::object()},
+               {"operators", Json::object()}};
   for (const Identity& identity : topology.keys) json["keys"][identity.name] = identity.keys;
   for (const Identity& person : topology.operators) json["operators"][person.name] = person.keys;
   for (const Host& host : topology.hosts) {

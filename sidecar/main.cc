@@ -3,11 +3,14 @@
 #include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iostream>
+#include <optional>
 
 #include "common/base/last_words.h"
 #include "common/base/logging.h"
 #include "common/service/descriptors.h"
+#include "common/service/journal.h"
 #include "common/service/memory_faults.h"
 #include "common/service/signals.h"
 #include "common/service/state_lock.h"
@@ -15,6 +18,7 @@
 #include "sidecar/sidecar.h"
 #include "topology/endpoints.h"
 #include "topology/load.h"
+#include "topology/reload.h"
 
 namespace {
 
@@ -55,6 +59,58 @@ forebay::Watch::Options watch_options(const forebay::Topology& topology, const s
           {places.alerts_stream, places.alerts.ingest, places.alerts.control}};
 }
 
+/// What it serves of the topology. Its folder is there: its secret is read.
+forebay::Result<forebay::SidecarOptions> options_of(const forebay::Topology& topology,
+                                                    const std::string& name) {
+  using namespace forebay;
+  const Sidecar* sidecar = topology.sidecar(name);
+  if (sidecar == nullptr)
+    return fail(ErrorCode::kBadInput, "no sidecar '" + name + "' in the topology");
+  std::string folder = state_folder(topology, name);
+  auto far = far_side(topology, *sidecar, folder);
+  if (!far) return fail(far.error());
+  return SidecarOptions{name,
+                        FOREBAY_VERSION,
+                        std::move(folder),
+                        bind_endpoints(topology, *sidecar),
+                        sidecar->streams,
+                        sidecar->disk_max,
+                        std::move(*far),
+                        watch_options(topology, name),
+                        topology.alerts};
+}
+
+/// Whether it may go over from `now` to `next` with a SIGHUP: whoever it serves is served on.
+forebay::Result<void> may_follow(const forebay::SidecarOptions& now,
+                                 const forebay::SidecarOptions& next) {
+  using namespace forebay;
+  if (auto same = stays("state folder", now.state_dir, next.state_dir); !same) return same;
+  for (const auto list : {&SidecarEndpoints::ingest, &SidecarEndpoints::control,
+                          &SidecarEndpoints::broadcast, &SidecarEndpoints::far_control}) {
+    for (std::size_t i = 0; i < (now.endpoints.*list).size(); ++i) {
+      const auto& others = next.endpoints.*list;
+      const std::string other = i < others.size() ? others[i] : "nowhere";
+      if (auto same = stays("endpoint", (now.endpoints.*list)[i], other); !same) return same;
+    }
+  }
+  for (const Stream& stream : now.streams) {
+    if (std::none_of(next.streams.begin(), next.streams.end(),
+                     [&](const Stream& each) { return each.name == stream.name; }))
+      return fail(
+          ErrorCode::kBadInput,
+          "stream '" + stream.name + "' is gone from it: to serve it no more takes a restart");
+  }
+  return {};
+}
+
+int failed(const forebay::Error& error) {
+  spdlog::critical("{}", error.message);
+  // What a new start does not mend: the topology, a key.
+  const bool ours =
+      error.code == forebay::ErrorCode::kBadInput || error.code == forebay::ErrorCode::kNotFound;
+  return ours ? kBadInput : kFailed;
+}
+
 int run(const std::string& topology_path, const std::string& name) {
   using namespace forebay;
   keep_freed_memory();
@@ -64,32 +120,35 @@ int run(const std::string& topology_path, const std::string& name) {
     std::cerr << topology.error().message << '\n';
     return kBadInput;
   }
-  const Sidecar* sidecar = topology->sidecar(name);
-  if (sidecar == nullptr) {
+  if (topology->sidecar(name) == nullptr) {
     std::cerr << "no sidecar '" << name << "' in " << topology_path << '\n';
     return kBadInput;
   }
-  set_up_logging(name);
+  set_up_service_logging(name);
+  set_log_level(topology->log_level);
   explain_memory_faults(name, "run `forebay verify " + name + "`, which says what is sound");
-  StopSignals signals;
-  const std::string folder = state_folder(*topology, name);
-  const auto lock = StateLock::take(folder);
-  if (!lock) {
-    spdlog::critical("{}", lock.error().message);
-    return kFailed;
-  }
-  auto far = far_side(*topology, *sidecar, folder);
-  if (!far) {
-    spdlog::critical("{}", far.error().message);
-    return far.error().code == ErrorCode::kIo ? kFailed : kBadInput;
-  }
-  const auto served = run_sidecar(
-      {name, FOREBAY_VERSION, folder, bind_endpoints(*topology, *sidecar), sidecar->streams,
-       sidecar->disk_max, std::move(*far), watch_options(*topology, name), topology->alerts},
-      signals);
-  if (!served) {
-    say_last_words(served.error().message);
-    return kFailed;
+  std::optional<SidecarOptions> serving, next;
+  StopSignals signals([&] {
+    return reread(topology_path, [&](const Topology& changed) -> Result<void> {
+      auto options = options_of(changed, name);
+      if (!options) return fail(options.error());
+      if (auto may = may_follow(*serving, *options); !may) return may;
+      next = std::move(*options);
+      next->watch.book = serving->watch.book;
+      return {};
+    });
+  });
+  const auto lock = StateLock::take(state_folder(*topology, name));
+  if (!lock) return failed(lock.error());
+  auto options = options_of(*topology, name);
+  if (!options) return failed(options.error());
+  next = std::move(*options);
+  while (next) {
+    serving = std::exchange(next, std::nullopt);
+    if (const auto served = run_sidecar(*serving, signals); !served) {
+      say_last_words(served.error().message);
+      return kFailed;
+    }
   }
   spdlog::info("stopped");
   return 0;

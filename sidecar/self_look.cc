@@ -232,6 +232,8 @@ void SelfLook::look_at_refusals(const Json& report) {
   for (const auto& [reason, count] : counts) {
     const auto known = before.find(reason);
     const std::uint64_t more = count - (known == before.end() ? 0 : known->second);
+    // Of what is held back there are alerts of their own.
+    if (reason == "full" || reason == "unsendable") continue;
     if (more >= thresholds_.refusals)
       raise("refusals", reason, std::to_string(more) + " within a minute");
   }

@@ -375,9 +375,7 @@ Result<void> run_sidecar(const SidecarOptions& options, StopSignals& signals) {
   }
   notify_ready("serving");
   spdlog::info("serving, boot {}", (*log)->boot().hex());
-  auto served = service.serve(signals);
-  notify_stopping();
-  return served;
+  return service.serve(signals);
 }
 
 }  // namespace forebay

@@ -21,23 +21,37 @@ std::string unit_of_sidecar(std::string_view name) {
   return "forebay-sidecar@" + std::string(name) + ".service";
 }
 
+enum class Reach : std::uint8_t { kNothing, kLoopback, kHosts };
+
+/// What its pages need.
+Reach reach_of_pages(const Topology& topology, const std::string& daemon) {
+  const TellingPlaces places = telling_places(topology, daemon);
+  if (places.port == 0) return Reach::kNothing;
+  return places.address.starts_with("127.") ? Reach::kLoopback : Reach::kHosts;
+}
+
+std::string opened(Reach reach) {
+  if (reach == Reach::kNothing) return "";
+  return std::string("PrivateNetwork=no\nRestrictAddressFamilies=AF_INET\n") +
+         (reach == Reach::kLoopback ? "IPAddressAllow=localhost\n" : "IPAddressDeny=\n");
+}
+
 DropIn drop_in_of(const Topology& topology, const Sidecar& sidecar) {
   DropIn drop_in;
+  Reach reach = reach_of_pages(topology, sidecar.name);
   const SidecarEndpoints bound = bind_endpoints(topology, sidecar);
   if (bound.control.size() > 1 || !bound.far_control.empty()) {
     // It binds an address, which has to be there.
     drop_in.unit = "Wants=network-online.target\nAfter=network-online.target\n";
-    drop_in.service = "PrivateNetwork=no\nIPAddressDeny=\n";
+    reach = Reach::kHosts;
   }
-  if (std::any_of(sidecar.streams.begin(), sidecar.streams.end(),
-                  [](const Stream& stream) { return stream.retention.age.has_value(); })) {
-    drop_in.service += "ProtectClock=no\nSystemCallFilter=adjtimex clock_adjtime\n";
-  }
+  drop_in.service = opened(reach);
   return drop_in;
 }
 
 DropIn drop_in_of(const Topology& topology, const Node& node) {
   DropIn drop_in;
+  Reach reach = reach_of_pages(topology, node.name);
   std::set<std::string> before;
   for (const std::string& stream : node.publishes) {
     before.insert(unit_of_sidecar(topology.owner_of(stream)->name));
@@ -46,8 +60,9 @@ DropIn drop_in_of(const Topology& topology, const Node& node) {
   if (std::any_of(node.subscribes.begin(), node.subscribes.end(), [&](const Interest& interest) {
         return topology.owner_of(interest.stream)->host != node.host;
       })) {
-    drop_in.service = "PrivateNetwork=no\nIPAddressDeny=\n";
+    reach = Reach::kHosts;
   }
+  drop_in.service = opened(reach);
   return drop_in;
 }
 

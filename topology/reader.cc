@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "common/base/ids.h"
+#include "common/base/logging.h"
 #include "topology/table_reader.h"
 
 namespace forebay {
@@ -36,6 +37,13 @@ void read_topology_table(Draft& draft, const TomlValue& value, std::string_view 
   std::string absolute = absolute_path(state_dir, folder);
   while (absolute.size() > 1 && absolute.back() == '/') absolute.pop_back();
   draft.topology.state_dir = absolute;
+  if (const auto level = reader.text("log_level")) {
+    draft.topology.log_level = *level;
+    if (!is_log_level(*level)) {
+      reader.problem("log_level", "log_level " + in_quotes(*level) + " is no level",
+                     "choose one of trace, debug, info, warning, error, critical, off");
+    }
+  }
   reader.refuse_unknown();
 }
 

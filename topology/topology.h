@@ -105,7 +105,8 @@ struct Alerts {
 
 struct Topology {
   std::string name;
-  std::string state_dir;  // absolute
+  std::string state_dir;           // absolute
+  std::string log_level = "info";  // of its daemons, as logging.h has it
   std::vector<Host> hosts;
   std::vector<Sidecar> sidecars;
   std::vector<Node> nodes;

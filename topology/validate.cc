@@ -196,39 +196,54 @@ class Validator {
     }
   }
 
-  /// The ports a host may come to use, whether or not a consumer needs them today.
+  struct Ports {
+    const Host* host;
+    std::string key;      // of the host's table
+    std::string address;  // where they are bound
+    std::uint32_t first, count;
+    [[nodiscard]] std::uint32_t last() const { return first + count - 1; }
+  };
+
+  /// The ports that hosts may come to use, whether or not a consumer needs them today.
   void check_ports() {
-    struct Range {
-      const Host* host;
-      std::uint32_t first, last;
-    };
-    std::vector<Range> ranges;
+    std::vector<Ports> checked;
     for (const Host& host : topology_.hosts) {
+      const auto here = [&](const auto& each) { return each.host == host.name; };
       const auto sidecars = static_cast<std::uint32_t>(
-          std::count_if(topology_.sidecars.begin(), topology_.sidecars.end(),
-                        [&](const Sidecar& sidecar) { return sidecar.host == host.name; }));
-      if (sidecars == 0) continue;
-      const std::uint32_t ports = sidecars * limits::kPortsPerSidecar;
-      const Range range{&host, host.base_port, host.base_port + ports - 1};
-      const std::string used = "host " + in_quotes(host.name) + " uses ports " +
-                               std::to_string(range.first) + " to " + std::to_string(range.last);
-      if (range.last > 65535) {
-        problem("hosts/" + host.name + "/base_port", used + ", which go past 65535",
-                "choose a base_port of at most " + std::to_string(65536 - ports));
-      }
-      for (const Range& other : ranges) {
-        if (other.host->address != host.address || range.first > other.last ||
-            other.first > range.last) {
-          continue;
-        }
-        problem("hosts/" + host.name + "/base_port",
-                used + " of " + host.address + ", some of them used by host " +
-                    in_quotes(other.host->name) + " (" +
-                    where(draft_.place("hosts/" + other.host->name)) + ")",
-                "choose another base_port, e.g. " + std::to_string(other.last + 1));
-      }
-      ranges.push_back(range);
+          std::count_if(topology_.sidecars.begin(), topology_.sidecars.end(), here));
+      const auto nodes = static_cast<std::uint32_t>(
+          std::count_if(topology_.nodes.begin(), topology_.nodes.end(), here));
+      check_ports(
+          {&host, "base_port", host.address, host.base_port, sidecars * limits::kPortsPerSidecar},
+          checked);
+      // They take turns (endpoints.h).
+      const std::uint32_t pages = host.metrics_port == 0 ? 0 : 2 * std::max(sidecars, nodes);
+      check_ports({&host, "metrics_port", host.metrics_address, host.metrics_port, pages}, checked);
     }
+  }
+
+  void check_ports(const Ports& ports, std::vector<Ports>& checked) {
+    if (ports.count == 0) return;
+    const std::string path = "hosts/" + ports.host->name + "/" + ports.key;
+    const std::string used = "host " + in_quotes(ports.host->name) + " uses ports " +
+                             std::to_string(ports.first) + " to " + std::to_string(ports.last());
+    if (ports.last() > 65535) {
+      problem(path, used + ", which go past 65535",
+              "choose a " + ports.key + " of at most " + std::to_string(65536 - ports.count));
+    }
+    for (const Ports& other : checked) {
+      // Loopback of hosts with addresses of their own is not the same.
+      if (other.host->address != ports.host->address || other.address != ports.address ||
+          ports.first > other.last() || other.first > ports.last()) {
+        continue;
+      }
+      problem(path,
+              used + " of " + ports.address + ", some of them used by host " +
+                  in_quotes(other.host->name) + " (" +
+                  where(draft_.place("hosts/" + other.host->name)) + ")",
+              "choose another " + ports.key + ", e.g. " + std::to_string(other.last() + 1));
+    }
+    checked.push_back(ports);
   }
 
   void check_keys() {

@@ -25,20 +25,28 @@ class Text final : public spdlog::custom_flag_formatter {
   }
 };
 
+void set_level(spdlog::level::level_enum level) {
+  const char* wanted = std::getenv("FOREBAY_LOG");
+  spdlog::set_level(wanted != nullptr ? spdlog::level::from_str(wanted) : level);
+}
+
 void set_up(const std::string& name, const std::string& pattern, spdlog::level::level_enum least) {
   auto logger = spdlog::stderr_logger_mt(name);
   auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
   formatter->add_flag<Text>('v').set_pattern(pattern);
   logger->set_formatter(std::move(formatter));
-  logger->set_level(least);
   logger->flush_on(spdlog::level::trace);
-  if (const char* level = std::getenv("FOREBAY_LOG"); level != nullptr) {
-    logger->set_level(spdlog::level::from_str(level));
-  }
   spdlog::set_default_logger(std::move(logger));
+  set_level(least);
 }
 
 }  // namespace
+
+bool is_log_level(std::string_view level) {
+  return level == "off" || spdlog::level::from_str(std::string(level)) != spdlog::level::off;
+}
+
+void set_log_level(const std::string& level) { set_level(spdlog::level::from_str(level)); }
 
 void set_up_logging(const std::string& process) {
   set_up(process, "%Y-%m-%dT%H:%M:%S.%eZ %^%l%$ %n: %v", spdlog::level::info);

@@ -6,14 +6,16 @@
 #include <csignal>
 
 #include "common/base/result.h"
+#include "common/service/notify.h"
 
 namespace forebay {
 
-StopSignals::StopSignals() {
+StopSignals::StopSignals(Reload reload) : reload_(std::move(reload)) {
   sigset_t stop;
   sigemptyset(&stop);
   sigaddset(&stop, SIGTERM);
   sigaddset(&stop, SIGINT);
+  if (reload_) sigaddset(&stop, SIGHUP);
   FOREBAY_INVARIANT(pthread_sigmask(SIG_BLOCK, &stop, nullptr) == 0);
   std::signal(SIGPIPE, SIG_IGN);
   descriptor_ = ::signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -24,7 +26,13 @@ StopSignals::~StopSignals() { ::close(descriptor_); }
 
 bool StopSignals::arrived() {
   signalfd_siginfo info{};
-  return ::read(descriptor_, &info, sizeof info) == sizeof info;
+  while (::read(descriptor_, &info, sizeof info) == sizeof info) {
+    const bool reload = info.ssi_signo == SIGHUP;
+    if (reload && !reload_()) continue;
+    reload ? notify_reloading() : notify_stopping();
+    return true;
+  }
+  return false;
 }
 
 }  // namespace forebay

@@ -1,22 +1,30 @@
-// SIGTERM and SIGINT as a readable descriptor.
+// SIGTERM, SIGINT and, for who can read its settings again, SIGHUP as a readable descriptor.
 #pragma once
+
+#include <functional>
 
 namespace forebay {
 
-/// Blocks both signals for this thread and those it starts from now on (so: first thing in main),
+/// Blocks the signals for this thread and those it starts from now on (so: first thing in main),
 /// and SIGPIPE for the process; what arrives makes `descriptor` readable.
 class StopSignals {
  public:
-  StopSignals();
+  /// Whether the program is to leave off what it does, and to begin anew with what has been read.
+  using Reload = std::function<bool()>;
+
+  /// With `reload`, SIGHUP is taken, too, and asks it.
+  explicit StopSignals(Reload reload = {});
   ~StopSignals();
   StopSignals(const StopSignals&) = delete;
   StopSignals& operator=(const StopSignals&) = delete;
 
   [[nodiscard]] int descriptor() const { return descriptor_; }
-  /// Whether one arrived; takes it.
+  /// Whether the program is to leave off: a stop signal has arrived, or a SIGHUP that `reload` is for.
+  /// Takes it, and tells systemd.
   [[nodiscard]] bool arrived();
 
  private:
+  Reload reload_;
   int descriptor_;
 };
 

@@ -114,7 +114,13 @@ void AlertHook::call(const Alert& alert) const {
   std::array<pollfd, 2> either{{{ended, POLLIN, 0}, {stop_.descriptor(), POLLIN, 0}}};
   const auto patience = std::chrono::milliseconds(limits::kAlertHookTimeout);
   const bool waits = ended >= 0;
-  if (waits && ::poll(either.data(), either.size(), static_cast<int>(patience.count())) == 0)
+  int ready = -1;
+  // Signals are blocked here, but for those that a debugger, or a stop, makes.
+  while (waits &&
+         (ready = ::poll(either.data(), either.size(), static_cast<int>(patience.count()))) < 0 &&
+         errno == EINTR) {
+  }
+  if (ready == 0)
     spdlog::error("alerts: {} took longer than {} s and is ended", program_,
                   limits::kAlertHookTimeout.count());
   if ((static_cast<unsigned>(either[0].revents) & POLLIN) == 0) ::kill(-child, SIGKILL);

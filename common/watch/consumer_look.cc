@@ -36,8 +36,9 @@ void ConsumerLook::look_at_stream(const Json& stream, Findings& findings) const 
   metrics.gauge("forebay_known_head", "Last sequence heard of.", labels, number(stream, "head"));
   metrics.gauge("forebay_lag_events", "Events heard of and yet to be applied.", labels,
                 number(stream, "lag"));
-  metrics.gauge("forebay_age_seconds", "Since all that was heard of was applied.", labels,
-                number(stream, "age_ms") / 1e3);
+  if (const auto age = milliseconds_in(stream, "age_ms"))
+    metrics.gauge("forebay_age_seconds", "Since all that was heard of was applied.", labels,
+                  std::chrono::duration<double>(*age).count());
   metrics.gauge("forebay_lost", "Events that it could not have.", labels, number(stream, "lost"));
   metrics.gauge("forebay_failed", "Events that its handler refused.", labels,
                 number(stream, "failed"));

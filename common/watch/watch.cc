@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/base/limits.h"
+#include "common/service/journal.h"
 #include "common/service/notify.h"
 
 namespace forebay {
@@ -14,7 +15,7 @@ using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 
 Watch::Watch(Options options, Look look)
-    : options_(std::move(options)), look_(std::move(look)), alerts_(book_.to_json()) {
+    : options_(std::move(options)), look_(std::move(look)), alerts_(options_.book->to_json()) {
   if (!options_.exec.empty()) hook_.emplace(options_.exec, options_.name);
   if (!options_.alerts.name.empty()) {
     auto publisher = Publisher::connect({.ingest = options_.alerts.ingest,
@@ -85,14 +86,14 @@ void Watch::run() {
 void Watch::take(const Json& report) {
   Findings found = look_(report);
   notify_alive(found.line);
-  const auto changed = book_.update(found.conditions, clock_.mono(), clock_.wall());
-  for (const Alert& alert : book_.raised()) {
+  const auto changed = options_.book->update(found.conditions, clock_.mono(), clock_.wall());
+  for (const Alert& alert : options_.book->raised()) {
     found.metrics.gauge("forebay_alert", "1 while the alert is raised.",
                         {{"alert", alert.condition.alert}, {"subject", alert.condition.subject}},
                         1);
   }
   std::string metrics = found.metrics.text();
-  Json alerts = book_.to_json();
+  Json alerts = options_.book->to_json();
   {
     const std::lock_guard hold(mutex_);  // the main loop may want it
     metrics_ = std::move(metrics);
@@ -112,6 +113,9 @@ void Watch::take_failure(const Error& error) {
 void Watch::tell(const std::vector<Alert>& changed) {
   for (const Alert& alert : changed) {
     const auto& [name, subject, text] = alert.condition;
+    const LogFields fields({{"FOREBAY_ALERT", name},
+                            {"FOREBAY_SUBJECT", subject},
+                            {"FOREBAY_ALERT_STATE", alert.cleared ? "cleared" : "raised"}});
     if (alert.cleared) {
       spdlog::info("alert cleared: {} {}", name, subject);
     } else {

@@ -48,6 +48,8 @@ class Watch {
       std::string name;  // empty: none
       std::string ingest, control;
     } alerts;  // where they are published
+    /// Goes over to the watch that a daemon has after a reload.
+    std::shared_ptr<AlertBook> book = std::make_shared<AlertBook>();
   };
   /// What a report says; called on the watch's thread.
   using Look = std::function<Findings(const Json& report)>;
@@ -83,8 +85,7 @@ class Watch {
   Look look_;
   SystemClock clock_;
   Mailbox<char> ask_;
-  AlertBook book_;  // the thread's, as what follows
-  std::optional<AlertHook> hook_;
+  std::optional<AlertHook> hook_;  // the thread's, as the book and what follows
   std::unique_ptr<Publisher> publisher_;
 
   mutable std::mutex mutex_;  // guards what follows

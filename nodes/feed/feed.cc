@@ -63,7 +63,13 @@ class Feed {
                   static_cast<double>(count("unacknowledged_bytes")));
     findings.line = std::to_string(count("published")) + " events published, " +
                     std::to_string(count("rejected")) + " lines rejected";
-    if (says(report, "waiting")) findings.not_ready.emplace_back("its sidecar takes nothing");
+    if (says(report, "waiting")) {
+      findings.not_ready.emplace_back("its sidecar takes nothing");
+      findings.conditions.push_back(
+          {"held", "",
+           "its sidecar takes nothing, and what it has yet to publish waits in its file: is the "
+           "sidecar up, is it full (`forebay status`)?"});
+    }
     return findings;
   }
 
@@ -149,7 +155,6 @@ class Feed {
   /// again in the file.
   Result<void> finish() {
     if (!pump_) return {};
-    notify_stopping();
     std::optional<std::chrono::steady_clock::time_point> give_up;
     while (true) {
       const auto flushed = publisher_->flush(kSignalCheck);

@@ -3,19 +3,62 @@
 
 #include <CLI/CLI.hpp>
 #include <iostream>
+#include <optional>
 
 #include "common/base/logging.h"
+#include "common/service/journal.h"
 #include "common/service/signals.h"
 #include "common/service/state_lock.h"
 #include "nodes/feed/feed.h"
 #include "nodes/wiring/wiring.h"
 #include "topology/endpoints.h"
 #include "topology/load.h"
+#include "topology/reload.h"
 
 namespace {
 
 constexpr int kFailed = 1;
 constexpr int kBadInput = 2;
+
+/// What the feed publishes, and where.
+forebay::Result<forebay::FeedOptions> options_of(const forebay::Topology& topology,
+                                                 const std::string& name) {
+  using namespace forebay;
+  const Node* node = topology.node(name);
+  if (node == nullptr || node->kind != NodeKind::kFeed)
+    return fail(ErrorCode::kBadInput, "no feed '" + name + "' in the topology");
+  const std::string& stream = node->publishes.front();
+  const auto endpoints = endpoints_for(topology, node->host, *topology.owner_of(stream));
+  if (!endpoints) return fail(ErrorCode::kBadInput, endpoints.error().message);
+  return FeedOptions{name,
+                     state_folder(topology, name),
+                     node->source,
+                     node->follow,
+                     stream,
+                     endpoints->ingest,
+                     endpoints->control,
+                     watch_options(topology, name)};
+}
+
+int failed(const forebay::Error& error, bool follow) {
+  using forebay::ErrorCode;
+  spdlog::critical("{}", error.message);
+  // A followed file that is not there may still come.
+  const bool ours =
+      error.code == ErrorCode::kBadInput || (error.code == ErrorCode::kNotFound && !follow);
+  return ours ? kBadInput : kFailed;
+}
+
+void say(const forebay::FeedSummary& fed, const std::string& folder) {
+  if (fed.unfinished > 0) {
+    spdlog::warn("the last line has no newline: its {} bytes were left alone (append one)",
+                 fed.unfinished);
+  }
+  spdlog::info("{} lines, {} published, {} rejected{}, acknowledged up to {} ({})", fed.lines,
+               fed.published, fed.rejected,
+               fed.rejected > 0 ? " (see " + folder + "/rejects.ndjson)" : "", fed.acknowledged,
+               fed.token);
+}
 
 int run(const std::string& topology_path, const std::string& name) {
   using namespace forebay;
@@ -29,38 +72,31 @@ int run(const std::string& topology_path, const std::string& name) {
     std::cerr << "no feed '" << name << "' in " << topology_path << '\n';
     return kBadInput;
   }
-  set_up_logging(name);
-  StopSignals signals;
-  const std::string& stream = node->publishes.front();
-  const auto endpoints = endpoints_for(*topology, node->host, *topology->owner_of(stream));
-  if (!endpoints) {
-    spdlog::critical("{}", endpoints.error().message);
-    return kBadInput;
+  set_up_service_logging(name);
+  set_log_level(topology->log_level);
+  std::optional<FeedOptions> feeding, next;
+  StopSignals signals([&] {
+    return reread(topology_path, [&](const Topology& changed) -> Result<void> {
+      auto options = options_of(changed, name);
+      if (!options) return fail(options.error());
+      if (auto same = stays("state folder", feeding->state_dir, options->state_dir); !same)
+        return same;
+      next = std::move(*options);
+      next->watch.book = feeding->watch.book;
+      return {};
+    });
+  });
+  auto options = options_of(*topology, name);
+  if (!options) return failed(options.error(), false);
+  next = std::move(*options);
+  const auto lock = StateLock::take(next->state_dir);
+  if (!lock) return failed(lock.error(), next->follow);
+  while (next) {
+    feeding = std::exchange(next, std::nullopt);
+    const auto fed = run_feed(*feeding, signals);
+    if (!fed) return failed(fed.error(), feeding->follow);
+    say(*fed, feeding->state_dir);
   }
-  const std::string folder = state_folder(*topology, name);
-  const auto lock = StateLock::take(folder);
-  if (!lock) {
-    spdlog::critical("{}", lock.error().message);
-    return kFailed;
-  }
-  const auto fed = run_feed({name, folder, node->source, node->follow, stream, endpoints->ingest,
-                             endpoints->control, watch_options(*topology, name)},
-                            signals);
-  if (!fed) {
-    spdlog::critical("{}", fed.error().message);
-    // A followed file that is not there may still come.
-    const bool ours = fed.error().code == ErrorCode::kBadInput ||
-                      (fed.error().code == ErrorCode::kNotFound && !node->follow);
-    return ours ? kBadInput : kFailed;
-  }
-  if (fed->unfinished > 0) {
-    spdlog::warn("the last line has no newline: its {} bytes were left alone (append one)",
-                 fed->unfinished);
-  }
-  spdlog::info("{} lines, {} published, {} rejected{}, acknowledged up to {} ({})", fed->lines,
-               fed->published, fed->rejected,
-               fed->rejected > 0 ? " (see " + folder + "/rejects.ndjson)" : "", fed->acknowledged,
-               fed->token);
   return 0;
 }
 

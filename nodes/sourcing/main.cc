@@ -3,8 +3,10 @@
 
 #include <CLI/CLI.hpp>
 #include <iostream>
+#include <optional>
 
 #include "common/base/logging.h"
+#include "common/service/journal.h"
 #include "common/service/memory_faults.h"
 #include "common/service/notify.h"
 #include "common/service/signals.h"
@@ -14,6 +16,7 @@
 #include "nodes/wiring/wiring.h"
 #include "topology/endpoints.h"
 #include "topology/load.h"
+#include "topology/reload.h"
 
 namespace {
 
@@ -22,28 +25,43 @@ using namespace forebay;
 constexpr int kFailed = 1;
 constexpr int kBadInput = 2;
 
-Result<void> run(const Topology& topology, const Node& node, StopSignals& signals) {
-  auto options = consumer_options(topology, node.name);
-  if (!options) return fail(options.error());
-  const auto lock = StateLock::take(options->state_dir);
-  if (!lock) return fail(lock.error());
-  QueryServer* server = nullptr;
-  options->on_progress = [&server] { server->on_progress(); };
-  SourcingHandler handler;
-  auto consumer = Consumer::open(std::move(*options), handler);
+/// What the node serves of the topology.
+struct Options {
+  Consumer::Options consumer;
+  QueryServer::Options queries;
+};
+
+Result<Options> options_of(const Topology& topology, const std::string& name) {
+  const Node* node = topology.node(name);
+  if (node == nullptr || node->kind != NodeKind::kSourcing)
+    return fail(ErrorCode::kBadInput, "no node '" + name + "' of kind sourcing in the topology");
+  auto consumer = consumer_options(topology, name);
   if (!consumer) return fail(consumer.error());
-  QueryServer queries({node_endpoints(topology, node).query, topology.alerts.beacon_silent,
-                       topology.alerts.producer_silent, watch_options(topology, node.name)},
-                      **consumer);
+  return Options{std::move(*consumer),
+                 {node_endpoints(topology, *node).query, topology.alerts.beacon_silent,
+                  topology.alerts.producer_silent, watch_options(topology, name)}};
+}
+
+Result<void> serve(Options options, StopSignals& signals) {
+  QueryServer* server = nullptr;
+  options.consumer.on_progress = [&server] { server->on_progress(); };
+  SourcingHandler handler;
+  auto consumer = Consumer::open(std::move(options.consumer), handler);
+  if (!consumer) return fail(consumer.error());
+  QueryServer queries(options.queries, **consumer);
   server = &queries;
   if (auto bound = queries.bind(); !bound) return bound;
   (*consumer)->start();
   notify_ready("serving");
-  spdlog::info("answering at {}", node_endpoints(topology, node).query);
+  spdlog::info("answering at {}", options.queries.endpoint);
   auto served = queries.serve(signals);
-  notify_stopping();
   (*consumer)->stop();
   return served;
+}
+
+int failed(const Error& error) {
+  spdlog::critical("{}", error.message);
+  return kFailed;
 }
 
 int start(const std::string& topology_path, const std::string& name) {
@@ -57,14 +75,33 @@ int start(const std::string& topology_path, const std::string& name) {
     std::cerr << "no node '" << name << "' of kind sourcing in " << topology_path << '\n';
     return kBadInput;
   }
-  set_up_logging(name);
+  set_up_service_logging(name);
+  set_log_level(topology->log_level);
   explain_memory_faults(
       name,
       "if it is a view's, stop, move the folder `views` away, and start: the view is built anew");
-  StopSignals signals;
-  if (const auto done = run(*topology, *node, signals); !done) {
-    spdlog::critical("{}", done.error().message);
-    return kFailed;
+  std::optional<Options> serving, next;
+  StopSignals signals([&] {
+    return reread(topology_path, [&](const Topology& changed) -> Result<void> {
+      auto options = options_of(changed, name);
+      if (!options) return fail(options.error());
+      if (auto same =
+              stays("state folder", serving->consumer.state_dir, options->consumer.state_dir);
+          !same)
+        return same;
+      next = std::move(*options);
+      next->queries.watch.book = serving->queries.watch.book;
+      return {};
+    });
+  });
+  auto options = options_of(*topology, name);
+  if (!options) return failed(options.error());
+  next = std::move(*options);
+  const auto lock = StateLock::take(next->consumer.state_dir);
+  if (!lock) return failed(lock.error());
+  while (next) {
+    serving = std::exchange(next, std::nullopt);
+    if (const auto served = serve(*serving, signals); !served) return failed(served.error());
   }
   spdlog::info("stopped");
   return 0;

@@ -21,6 +21,7 @@ TOPOLOGY = """
 name = "test"
 state_dir = "/var/lib/forebay"
 [hosts.web-17]
+metrics_port = 7990
 [hosts.other]
 address = "127.0.0.2"
 [sidecars.left]
@@ -78,9 +79,9 @@ WHEN = {
     "near": "subscribes on this host",
     "answers": "subscribes on another host",
     "left": "serves this host",
-    "aged": "serves this host, trims by age",
+    "aged": "serves this host",
     "asked": "serves other hosts",
-    "both": "serves other hosts, trims by age",
+    "both": "serves other hosts",
 }
 
 
@@ -190,36 +191,128 @@ class Systemd(unittest.TestCase):
         added |= {"forebay-feed@more.service", "forebay-sourcing@near.service"}
         self.assertEqual(self.running(), UNITS | added)
         self.assertEqual({unit: self.main_pid(unit) for unit in UNITS}, before)
-        # The network is there for those alone whom other hosts reach.
-        network = self.machine.run("readlink", "/proc/1/ns/net")
-        with_network = {unit for unit in self.running() if self.machine.run("readlink", f"/proc/{self.main_pid(unit)}/ns/net") == network}
-        self.assertEqual(with_network, {SOURCING, "forebay-sidecar@asked.service", "forebay-sidecar@both.service"})
+        # Who reaches no other host reaches loopback, for its pages.
+        self.assertEqual(self.beyond_loopback(), {SOURCING, "forebay-sidecar@asked.service", "forebay-sidecar@both.service"})
         # What is no longer there is still stopped with the target.
         self.configure(TOPOLOGY)
         self.stop()
 
-    def test_exposures_are_what_the_page_says(self):
-        self.configure(TOPOLOGY + MORE)
-        self.start()
-        said = dict(re.findall(r"^\| `(forebay-\w+@` \| [^|]*) \| ([0-9.]+) \|$", OPERATIONS.read_text(), re.M))
-        found = {}
-        for unit in self.running():
-            report = self.machine.run("systemd-analyze", "security", "--no-pager", unit)
-            kind, name = unit.removesuffix(".service").split("@")
-            found[f"{kind}@` | {WHEN[name]}"] = re.search(r"Overall exposure level for .*: ([0-9.]+)", report)[1]
-        self.assertEqual(found, said)
+    def beyond_loopback(self):
+        denied = {unit: tuple(" ".join(sorted(each.split())) for each in self.machine.show(unit, "IPAddressDeny", "IPAddressAllow")) for unit in self.running()}
+        self.assertLessEqual(set(denied.values()), {("", ""), ("0.0.0.0/0 ::/0", "127.0.0.0/8 ::1/128")})
+        return {unit for unit, (deny, _) in denied.items() if not deny}
 
-    def test_who_trims_by_age_may_ask_for_the_clocks_state(self):
-        ask = "import ctypes; exit(ctypes.CDLL(None).adjtimex(bytes(512)) < 0)"
+    def test_exposures_are_what_the_page_says(self):
+        said = re.findall(r"^\| `(forebay-\w+@` \| [^|]*) \| ([0-9.]+) \| ([0-9.]+) \|$", OPERATIONS.read_text(), re.M)
+        found = []
+        for topology in (TOPOLOGY, TOPOLOGY.replace("metrics_port = 7990", "metrics_port = 0")):
+            self.configure(topology + MORE)
+            self.start()
+            found.append({self.when(unit): self.exposure(unit) for unit in self.running()})
+            self.stop()
+        with_pages, without = found
+        self.assertEqual([(when, with_pages[when], without[when]) for when, _, _ in said], said)
+        self.assertEqual(len(said), len(with_pages))
+
+    def exposure(self, unit):
+        report = self.machine.run("systemd-analyze", "security", "--no-pager", unit)
+        return re.search(r"Overall exposure level for .*: ([0-9.]+)", report)[1]
+
+    @staticmethod
+    def when(unit):
+        kind, name = unit.removesuffix(".service").split("@")
+        return f"{kind}@` | {WHEN[name]}"
+
+    def test_each_daemon_says_how_it_is_from_within_its_sandbox(self):
+        self.start()
+        for unit, port, metric in ((LEFT, 7990, "forebay_head{"), (FEED, 7991, "forebay_feed_published_total{"), (SOURCING, 7993, "forebay_queries_total{")):
+            wait_until(lambda: metric in self.page(port, "metrics"), f"{unit} serves its metrics", 30)
+            status = lambda: self.machine.show(unit, "StatusText")[0]
+            wait_until(lambda: re.search("streams, |published", status()), f"{unit} says how it is", 30)
+        self.assertEqual(json.loads(self.page(7990, "health")), {"live": True, "ready": True, "reasons": []})
+
+    def entries(self, *matches):
+        """Of the journal."""
+        return [json.loads(line) for line in self.machine.run("journalctl", "--no-pager", "-o", "json", *matches).splitlines()]
+
+    def test_the_journals_entries_have_fields(self):
+        self.configure(TOPOLOGY + "[alerts]\nproducer_silent = \"1ms\"\n")
+        self.start()
+        serving = [each for each in self.entries("-u", LEFT, "FOREBAY_NAME=left") if each["MESSAGE"].startswith("serving, ")][-1]
+        self.assertEqual((serving["PRIORITY"], serving["SYSLOG_IDENTIFIER"]), ("6", "forebay-sidecar"))
+        wanted = ("FOREBAY_ALERT=silent_producer", "FOREBAY_SUBJECT=lines of a", "FOREBAY_ALERT_STATE=raised")
+        alert, *_ = wait_until(lambda: self.entries("-u", LEFT, *wanted), "the alert is in the journal", 30)
+        self.assertEqual((alert["PRIORITY"], alert["FOREBAY_NAME"]), ("4", "left"))
+
+    def page(self, port, name):
+        get = f"import urllib.request as u; print(u.urlopen('http://127.0.0.1:{port}/{name}', timeout=5).read().decode())"
+        return self.machine.attempt("/usr/bin/python3", "-c", get).stdout
+
+    def test_who_hangs_is_killed_and_started_again(self):
+        for kind in ("sidecar", "feed", "sourcing"):
+            folder = self.machine.path(f"/run/systemd/system/forebay-{kind}@.service.d")
+            folder.mkdir(parents=True)
+            self.addCleanup(shutil.rmtree, folder)
+            (folder / "hang.conf").write_text("[Service]\nWatchdogSec=4s\nLimitCORE=0\n")
+        self.assertRegex(self.systemctl("cat", LEFT), "(?m)^WatchdogSec=60s$")
+        self.configure(TOPOLOGY)
+        self.start()
+        self.append(50)
+        self.wait_read()
+        for unit in UNITS:
+            pid = self.main_pid(unit)
+            self.machine.run("kill", "-STOP", pid)
+            wait_until(lambda: self.machine.show(unit, "NRestarts", "ActiveState") == ("1", "active"), f"{unit} is back", 60)
+            self.assertNotEqual(self.main_pid(unit), pid)
+        self.assertIn("Watchdog timeout", self.machine.journal())
+        self.append(50)
+        self.wait_read()
+
+    def test_a_reload_takes_over_what_it_can_and_refuses_the_rest(self):
+        self.start()
+        self.append(50)
+        self.wait_read()
+        before = {unit: self.main_pid(unit) for unit in UNITS}
+        refusals = {
+            "streams = { a = {} }": ("streams = { b = {} }", "'a', which no sidecar owns"),
+            'state_dir = "/var/lib/forebay"': ('state_dir = "/var/lib/other"', "its state folder would be /var/lib/other/left"),
+        }
+        for old, (new, said) in refusals.items():
+            self.machine.write("/etc/forebay/topology.toml", TOPOLOGY.replace(old, new))
+            self.systemctl("reload", LEFT)
+            wait_until(lambda: said in self.machine.journal(), f"it says: {said}", 30)
+        changed = TOPOLOGY.replace('name = "test"', 'name = "test"\nlog_level = "debug"')
+        changed = changed.replace("streams = { a = {} }", 'streams = { a = { retention = { bytes = "1GiB" } }, b = {} }')
+        self.machine.write("/etc/forebay/topology.toml", changed + "[alerts]\nproducer_silent = \"1ms\"\n")
+        self.append(50)
+        self.systemctl("reload", *UNITS)
+
+        def heads():
+            status = self.machine.attempt("forebay", "status", "--json", user="forebay").stdout
+            return {each["stream"]: each["head"] for report in json.loads(status or "{}").get("sidecars", []) for each in report.get("streams", [])}
+
+        wait_until(lambda: "b" in heads(), "it has the new stream", 30)
+        self.forebay("publish", "b", input='{"type": "made", "data": 1}\n')
+        wait_until(lambda: "alert: silent_producer lines of a" in self.machine.journal(), "the threshold is the new one", 30)
+        self.append(50)
+        self.wait_read()
+        self.assertEqual(self.running(), UNITS)
+        self.assertEqual({unit: self.main_pid(unit) for unit in UNITS}, before)
+
+    def test_the_time_service_is_reached_from_the_sandbox(self):
+        """It says whether the clock is synchronised, which the sandbox keeps the kernel from saying."""
+        denied = "import ctypes; exit(ctypes.CDLL(None).adjtimex(bytes(512)) >= 0)"
+        service = "org.freedesktop.timedate1 /org/freedesktop/timedate1 org.freedesktop.timedate1"
         folder = self.machine.path("/run/systemd/system/forebay-sidecar@.service.d")
         folder.mkdir(parents=True)
         self.addCleanup(shutil.rmtree, folder)
-        (folder / "ask.conf").write_text(f"[Service]\nExecStartPre=-/usr/bin/python3 -c '{ask}'\n")
-        self.configure(TOPOLOGY + MORE)
+        (folder / "ask.conf").write_text(f"[Service]\nExecStartPre=/usr/bin/python3 -c '{denied}'\nExecStartPre=/usr/bin/busctl get-property {service} NTPSynchronized\n")
+        self.configure(TOPOLOGY)
+        self.systemctl("start", "dbus.socket")
         self.start()
-        for name, status in {"left": 1, "asked": 1, "aged": 0, "both": 0}.items():
-            (ran,) = self.machine.show(f"forebay-sidecar@{name}.service", "ExecStartPre")
-            self.assertIn(f"code=exited ; status={status} }}", ran, name)
+        self.assertIn(LEFT, self.running())
+        self.assertTrue(self.entries("-u", LEFT, "SYSLOG_IDENTIFIER=busctl"))
+        self.systemctl("stop", "dbus.socket", "dbus.service")
 
     def test_an_upgrade_by_restart_loses_nothing_while_events_flow(self):
         self.start()

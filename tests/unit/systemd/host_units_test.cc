@@ -50,6 +50,17 @@ host = "b"
 subscribes = ["far"]
 )";
 
+const std::string kLoopback =
+    "\n[Service]\nPrivateNetwork=no\nRestrictAddressFamilies=AF_INET\nIPAddressAllow=localhost\n";
+const std::string kNetwork =
+    "\n[Service]\nPrivateNetwork=no\nRestrictAddressFamilies=AF_INET\nIPAddressDeny=\n";
+
+/// kTwoHosts with more said of host a.
+std::string with(const std::string& line) {
+  std::string text = kTwoHosts;
+  return text.replace(text.find("address = "), 0, line + "\n");
+}
+
 Topology parsed(const std::string& text) {
   auto topology = parse_topology(text, "/");
   REQUIRE(topology);
@@ -99,19 +110,28 @@ TEST_CASE("TheTargetWantsTheSidecarsAndNodesOfItsHostButNoServices") {
 
 TEST_CASE("APublisherStartsAfterItsSidecarAndAConsumerAfterNobody") {
   const Topology topology = parsed(kTwoHosts);
-  CHECK(drop_in(topology, "forebay-feed@lines.service") == "After=forebay-sidecar@near.service\n");
-  CHECK(drop_in(topology, "forebay-sourcing@answers.service").empty());
+  CHECK(drop_in(topology, "forebay-feed@lines.service") ==
+        "After=forebay-sidecar@near.service\n" + kLoopback);
+  CHECK(drop_in(topology, "forebay-sourcing@answers.service") == kLoopback);
   CHECK(drop_in(topology, "forebay.target").empty());
 }
 
 TEST_CASE("OnlyWhoTalksToOtherHostsGetsTheNetwork") {
   const Topology topology = parsed(kTwoHosts);
-  CHECK(drop_in(topology, "forebay-sidecar@near.service").empty());
-  const std::string network = "\n[Service]\nPrivateNetwork=no\nIPAddressDeny=\n";
-  CHECK(drop_in(topology, "forebay-sourcing@asks.service") == network);
+  CHECK(drop_in(topology, "forebay-sidecar@near.service") == kLoopback);
+  CHECK(drop_in(topology, "forebay-sourcing@asks.service") == kNetwork);
   const std::string far = drop_in(topology, "forebay-sidecar@far.service");
-  CHECK_THAT(far, Catch::StartsWith("Wants=network-online.target\nAfter=network-online.target\n" +
-                                    network));
+  CHECK(far == "Wants=network-online.target\nAfter=network-online.target\n" + kNetwork);
+}
+
+TEST_CASE("PagesOnLoopbackOpenThatPagesElsewhereTheNetworkAndNoneNothing") {
+  const Topology none = parsed(with("metrics_port = 0"));
+  CHECK(drop_in(none, "forebay-sidecar@near.service").empty());
+  CHECK(drop_in(none, "forebay-feed@lines.service") == "After=forebay-sidecar@near.service\n");
+  CHECK(drop_in(none, "forebay-sourcing@answers.service").empty());
+  const Topology elsewhere = parsed(with("metrics_address = \"10.0.0.1\""));
+  CHECK(drop_in(elsewhere, "forebay-sidecar@near.service") == kNetwork);
+  CHECK(drop_in(elsewhere, "forebay-sourcing@answers.service") == kNetwork);
 }
 
 TEST_CASE("ASidecarThatOperatorsReachFromElsewhereGetsTheNetwork") {
@@ -128,15 +148,7 @@ one = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"
 [operators]
 alice = "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID"
 )");
-  CHECK_THAT(drop_in(topology, "forebay-sidecar@one.service"),
-             Catch::Contains("PrivateNetwork=no"));
-}
-
-TEST_CASE("OnlyASidecarThatTrimsByAgeReadsTheStateOfTheClock") {
-  const Topology topology = parsed(kTwoHosts);
-  CHECK_THAT(drop_in(topology, "forebay-sidecar@far.service"),
-             Catch::EndsWith("ProtectClock=no\nSystemCallFilter=adjtimex clock_adjtime\n"));
-  CHECK_THAT(drop_in(topology, "forebay-sidecar@near.service"), !Catch::Contains("Clock"));
+  CHECK_THAT(drop_in(topology, "forebay-sidecar@one.service"), Catch::Contains("IPAddressDeny=\n"));
 }
 
 TEST_CASE("TheHostIsTheOneInTheFileElseOfTheMachinesNameElseTheOnlyOne") {

@@ -319,12 +319,21 @@ TEST_CASE("AddressesAndPortsAreChecked") {
            "t:12:11: host 'c': address '0.0.0.0' is not one other hosts can reach" + mend},
       {kBase + "[hosts.b]\nbase_port = 70000\n",
        "t:10:13: host 'b': base_port 70000 is not a port; choose one from 1 to 65535\n"},
+      {kBase + "[hosts.b]\nmetrics_port = 65535\nbase_port = 65000\n"
+               "[sidecars.t]\nhost = 'b'\nstreams = { x = {} }\n",
+       "t:10:16: host 'b' uses ports 65535 to 65536, which go past 65535; choose a metrics_port of "
+       "at "
+       "most 65534\n"},
+      {kBase + "[hosts.b]\nmetrics_port = 7400\nbase_port = 7500\n"
+               "[sidecars.t]\nhost = 'b'\nstreams = { x = {} }\n",
+       "t:10:16: host 'b' uses ports 7400 to 7401 of 127.0.0.1, some of them used by host 'a' "
+       "(line 3); choose another metrics_port, e.g. 7402\n"},
       {kBase + "[hosts.b]\nbase_port = 65535\n"
                "[sidecars.t]\nhost = 'b'\nstreams = { x = {} }\n",
        "t:10:13: host 'b' uses ports 65535 to 65536, which go past 65535; choose a base_port of at "
        "most "
        "65534\n"},
-      {kBase + "[hosts.b]\nbase_port = 7401\n"
+      {kBase + "[hosts.b]\nbase_port = 7401\nmetrics_port = 0\n"
                "[sidecars.t]\nhost = 'b'\nstreams = { x = {} }\n",
        "t:10:13: host 'b' uses ports 7401 to 7402 of 127.0.0.1, some of them used by host 'a' "
        "(line 3); "
