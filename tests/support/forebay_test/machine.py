@@ -68,8 +68,10 @@ printf '[Unit]\nDefaultDependencies=no\nRequires=sysinit.target\nAfter=sysinit.t
 for none in basic.target network-online.target; do
   printf '[Unit]\nDefaultDependencies=no\n' >"/etc/systemd/system/$none"
 done
-systemd-sysusers forebay.conf
-systemd-tmpfiles --create forebay.conf
+if [ "$INSTALLED" = True ]; then
+  systemd-sysusers forebay.conf
+  systemd-tmpfiles --create forebay.conf
+fi
 exec env -i container=forebay-test PATH=/usr/sbin:/usr/bin /lib/systemd/systemd --system --unit=only-this.target
 """
 
@@ -102,16 +104,19 @@ class Machine:
         self.name = self._folder.name
         self._outer = self._pid = None
 
-    def boot(self):
-        """What the build would install is installed, its user and folders are made, systemd is up."""
+    def boot(self, installed=True):
+        """What the build would install is installed, its user and folders are made (or not), systemd is up."""
         build = pathlib.Path(os.environ["FOREBAY_BIN"]).parent
-        installed = self._folder / "installed"
-        environment = dict(os.environ, DESTDIR=str(installed))
-        subprocess.run(["cmake", "--install", build], env=environment, check=True, stdout=subprocess.DEVNULL)
+        folder = self._folder / "installed"
+        (folder / "usr").mkdir(parents=True)
+        environment = dict(os.environ, DESTDIR=str(folder))
+        command = ["cmake", "--install", build, "--component", "forebay"]
+        if installed:
+            subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
         (self._folder / "layers").mkdir()
         with open(self._folder / "boot.log", "wb") as log:
             command = ["setpriv", "--pdeathsig", "KILL", *PRIVATE, ENTER]
-            environment = dict(os.environ, **self._environment(), BOOT=BOOT)
+            environment = dict(os.environ, **self._environment(), BOOT=BOOT, INSTALLED=str(installed))
             self._outer = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self._pid = wait_until(self._first_process, "the first process is there")
         wait_until(self._is_up, f"systemd is up in {self._folder}", 30)

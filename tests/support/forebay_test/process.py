@@ -36,6 +36,10 @@ class Process:
         self.signal(signal.SIGTERM)
         return self.wait()
 
+    def close_input(self):
+        """Of one that was started with stdin=subprocess.PIPE: it reads the end of its input."""
+        self._popen.stdin.close()
+
     def kill(self):
         """Ends it as kill -9 does."""
         self._popen.kill()
