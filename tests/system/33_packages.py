@@ -80,6 +80,7 @@ class Packed(unittest.TestCase):
                 self.assertTrue(path == "./" or path.startswith("./usr/"), line)
 
     def test_nothing_names_a_folder_of_the_build(self):
+        (FOLDER / "control").mkdir()
         names = [str(path).encode() for path in (SOURCES, BIN.parent, FOLDER)]
         for package, file in PACKAGES.items():
             run("dpkg-deb", "-e", file, FOLDER / "control" / package)
@@ -236,6 +237,7 @@ class Installed(unittest.TestCase):
         # With what is installed here, so that the dependencies have to be right.
         machine.run("mkdir", "-p", "/var/lib/dpkg/info", "/var/lib/dpkg/updates", "/var/lib/dpkg/triggers")
         machine.write("/var/lib/dpkg/status", pathlib.Path("/var/lib/dpkg/status").read_text())
+        machine.run("rm", "-f", "/usr/sbin/policy-rc.d")  # which a container may have, so that nothing is started
         machine.path("/tmp/forebay.deb").write_bytes(PACKAGES["forebay"].read_bytes())
 
         self.dpkg("-i", "/tmp/forebay.deb")
