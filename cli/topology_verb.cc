@@ -2,8 +2,11 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
+#include <memory>
 #include <nlohmann/json.hpp>
 
+#include "cli/host_facts.h"
+#include "cli/scrape_targets.h"
 #include "cli/table.h"
 #include "cli/verb.h"
 #include "topology/endpoints.h"
@@ -276,6 +279,20 @@ int endpoints(const Globals& globals) {
   return kExitDone;
 }
 
+int targets(const Globals& globals) {
+  const auto topology = load(globals);
+  if (!topology) return exit_with(topology.error());
+  // Where none of its hosts is this machine, only what is served to others counts.
+  const ScrapeTargets found = scrape_targets(
+      *topology, hosts_here(*topology, "", own_addresses()).value_or(std::vector<std::string>()));
+  print(found.groups);
+  for (const std::string& host : found.unreachable)
+    notice("host '" + host +
+           "' is left out: it serves its metrics on its loopback alone; run this there, for a "
+           "Prometheus of its own, or give it a metrics_address");
+  return kExitDone;
+}
+
 }  // namespace
 
 void add_topology_verb(CLI::App& app, Globals& globals) {
@@ -295,9 +312,15 @@ void add_topology_verb(CLI::App& app, Globals& globals) {
   run_as(*verb, globals, [&globals] { return show(globals); });
   verb = add_verb(*topology, globals, "endpoints", "Prints where every process binds and connects",
                   "  forebay topology endpoints -t topology/demo.toml\n"
-                  "  forebay topology endpoints --json | jq -r '.sidecars.catalog.control[0]'\n");
+                  "  forebay topology endpoints --json | jq -r '.sidecars.catalog.control[0]'\n"
+                  "  forebay topology endpoints --prometheus > targets.json\n");
   add_json_flag(*verb, globals);
-  run_as(*verb, globals, [&globals] { return endpoints(globals); });
+  auto prometheus = std::make_shared<bool>(false);
+  verb->add_flag("--prometheus", *prometheus,
+                 "Print where metrics are, as Prometheus's file_sd_configs reads it")
+      ->excludes(verb->get_option("--json"));
+  run_as(*verb, globals,
+         [&globals, prometheus] { return *prometheus ? targets(globals) : endpoints(globals); });
 }
 
 }  // namespace forebay

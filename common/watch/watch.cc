@@ -92,6 +92,8 @@ void Watch::take(const Json& report) {
                         {{"alert", alert.condition.alert}, {"subject", alert.condition.subject}},
                         1);
   }
+  found.metrics.gauge("forebay_ready", "1 while it is ready to serve.", {},
+                      found.not_ready.empty());
   std::string metrics = found.metrics.text();
   Json alerts = options_.book->to_json();
   {
@@ -108,6 +110,7 @@ void Watch::take_failure(const Error& error) {
   notify_alive("cannot tell how it is: " + error.message);
   const std::lock_guard hold(mutex_);
   not_ready_ = {error.message};
+  metrics_.clear();
 }
 
 void Watch::tell(const std::vector<Alert>& changed) {
@@ -141,10 +144,11 @@ void Watch::publish(const Alert& alert) {
                   taken ? "the sidecar of their stream takes none" : taken.error().message);
 }
 
-/// 503 while it is not live: what it was like is not how it is.
+/// 503 while it is not live, or cannot tell: what it was like is not how it is.
 PageServer::Page Watch::metrics_page() const {
   const std::lock_guard hold(mutex_);
   if (!live()) return {503, "text/plain; charset=utf-8", "its main loop does not answer\n"};
+  if (metrics_.empty()) return {503, "text/plain; charset=utf-8", not_ready_.front() + "\n"};
   return {200, "text/plain; version=0.0.4; charset=utf-8", metrics_};
 }
 

@@ -55,6 +55,20 @@ TEST_CASE("AReportBecomesMetrics") {
   }));
 }
 
+TEST_CASE("WhetherItIsReadyIsAMetric") {
+  WatchFixture f;
+  const auto ready = [&](const std::string& value) {
+    return test::eventually([&] {
+      const auto page = f.get("/metrics");
+      return page && page->body.find("forebay_ready " + value + "\n") != std::string::npos;
+    });
+  };
+  f.answer({{"value", 5}});
+  CHECK(ready("1"));
+  f.answer({{"value", 5}, {"not_ready", {"the log is full"}}});
+  CHECK(ready("0"));
+}
+
 TEST_CASE("ItIsReadyOnceItsMainLoopHasAnsweredAndSaysWhatForbidsIt") {
   WatchFixture f;
   CHECK(f.says(503, {{"live", false}, {"ready", false}, {"reasons", {"it has just begun"}}}));
@@ -72,6 +86,7 @@ TEST_CASE("AReportThatCannotBeMadeMakesItNotReadyAndIsNoEnd") {
   REQUIRE(f.watch.asks());
   f.watch.answer([] { return Result<Json>(fail(ErrorCode::kIo, "a bad disk")); });
   CHECK(f.says(503, {{"live", true}, {"ready", false}, {"reasons", {"a bad disk"}}}));
+  CHECK(f.get("/metrics")->status == 503);  // and not what it was like before
   f.answer({{"value", 1}});
   CHECK(f.says(200, {{"live", true}, {"ready", true}, {"reasons", Json::array()}}));
 }
