@@ -190,18 +190,27 @@ std::string short_duration(std::chrono::nanoseconds duration) {
   return text;
 }
 
-std::vector<std::vector<std::string>> alert_rows(const std::vector<SidecarAnswer>& answers) {
+bool is_unwell(const Row& row) { return row.back().starts_with("!"); }
+
+std::vector<Row> alert_rows(const std::vector<SidecarAnswer>& sidecars,
+                            const std::vector<NodeAnswer>& nodes, WallTime now) {
   std::vector<Row> rows;
-  for (const SidecarAnswer& answer : answers) {
-    if (!answer.report) continue;
-    for (const Json& alert : list_in(object_in(*answer.report, "alerts"), "raised")) {
-      rows.push_back({text_in(alert, "alert"), answer.sidecar, text_in(alert, "subject"),
-                      text_in(alert, "raised"), text_in(alert, "text")});
+  const auto add = [&](const std::string& daemon, const Result<Json>& report) {
+    if (!report) return;
+    for (const Json& alert : list_in(object_in(*report, "alerts"), "raised")) {
+      const std::string since = text_in(alert, "raised");
+      const auto raised = from_rfc3339(since);
+      rows.push_back({text_in(alert, "alert"), daemon, text_in(alert, "subject"), since,
+                      raised ? short_duration(std::max(now - *raised, Nanoseconds(0))) : "",
+                      text_in(alert, "text")});
     }
-  }
+  };
+  for (const SidecarAnswer& answer : sidecars) add(answer.sidecar, answer.report);
+  for (const NodeAnswer& answer : nodes) add(answer.node, answer.report);
   std::stable_sort(rows.begin(), rows.end(),
                    [](const Row& a, const Row& b) { return a[3] < b[3]; });
-  if (!rows.empty()) rows.insert(rows.begin(), {"ALERT", "SIDECAR", "ABOUT", "SINCE", "WHAT"});
+  if (!rows.empty())
+    rows.insert(rows.begin(), {"ALERT", "DAEMON", "ABOUT", "SINCE", "FOR", "WHAT"});
   return rows;
 }
 

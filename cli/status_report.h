@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/base/clock.h"
 #include "common/base/ids.h"
 #include "common/base/result.h"
 #include "topology/topology.h"
@@ -37,6 +38,12 @@ struct SidecarAnswer {
   std::map<std::pair<std::string, std::string>, std::chrono::nanoseconds> ages;
 };
 
+/// What a node said (common/client/node_control.h).
+struct NodeAnswer {
+  std::string node;
+  Result<nlohmann::ordered_json> report;
+};
+
 /// Streams of the topology that the sidecar does not know: it runs with an older one.
 [[nodiscard]] std::vector<std::string> streams_not_served(const SidecarAnswer& answer);
 
@@ -49,9 +56,12 @@ void add_rates(SidecarAnswer& now, const SidecarAnswer& before);
 [[nodiscard]] std::vector<std::vector<std::string>> status_rows(
     const std::vector<SidecarAnswer>& answers, const Alerts& alerts);
 
-/// The alerts that the sidecars have raised, the oldest first; nothing if there are none.
+/// Whether a row of status_rows is one in which something is not well.
+[[nodiscard]] bool is_unwell(const std::vector<std::string>& row);
+
+/// The alerts that sidecars and nodes have raised, the oldest first; nothing if there are none.
 [[nodiscard]] std::vector<std::vector<std::string>> alert_rows(
-    const std::vector<SidecarAnswer>& answers);
+    const std::vector<SidecarAnswer>& sidecars, const std::vector<NodeAnswer>& nodes, WallTime now);
 
 /// "1.5 MiB", "90 B".
 [[nodiscard]] std::string short_size(std::uint64_t bytes);

@@ -1,94 +1,43 @@
 // forebay status
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
-#include <future>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
 
-#include "cli/reach.h"
+#include "cli/live_frame.h"
+#include "cli/status_asker.h"
 #include "cli/status_report.h"
 #include "cli/table.h"
+#include "cli/terminal.h"
 #include "cli/verb.h"
 #include "common/base/clock.h"
 #include "common/base/limits.h"
-#include "common/client/control_client.h"
-#include "common/event/batch.h"
 #include "common/service/signals.h"
 #include "common/wire/transport.h"
-#include "topology/endpoints.h"
 
 namespace forebay {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// How long ago the event after a cursor was committed.
-std::optional<Nanoseconds> age_after(ControlClient& client, const std::string& stream,
-                                     Sequence cursor) {
-  const auto answer =
-      client.request(Fetch{stream, {}, cursor + 1, {}, 1, 0}, limits::kStatusTimeout);
-  if (!answer || !answer->payload) return std::nullopt;
-  const auto header = parse_batch_header(answer->payload->view());
-  if (!header) return std::nullopt;
-  return std::max(SystemClock().wall() - header->place.commit_time, Nanoseconds(0));
+void print_reports(const StatusAnswers& answers) {
+  Json sidecars = Json::array(), nodes = Json::array();
+  const auto said = [](const char* what, const std::string& name, const Result<Json>& report) {
+    return report ? *report : Json{{what, name}, {"error", report.error().message}};
+  };
+  for (const SidecarAnswer& answer : answers.sidecars)
+    sidecars.push_back(said("sidecar", answer.sidecar, answer.report));
+  for (const NodeAnswer& answer : answers.nodes)
+    nodes.push_back(said("consumer", answer.node, answer.report));
+  const Json all{{"sidecars", sidecars}, {"nodes", nodes}};
+  std::printf("%s\n", all.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
 }
 
-SidecarAnswer ask(const Globals& globals, const Topology& topology, const Sidecar& sidecar) {
-  SidecarAnswer answer{sidecar.name, {}, Json(), {}, {}, {}};
-  for (const Stream& stream : sidecar.streams) answer.streams.push_back(stream.name);
-  const auto reached = reach(globals, topology, sidecar);
-  if (!reached) {
-    answer.report = fail(reached.error());
-    return answer;
-  }
-  const auto client = reached->control();
-  if (!client) {
-    answer.report = fail(client.error());
-    return answer;
-  }
-  answer.report = report_of(**client);
-  answer.asked = std::chrono::steady_clock::now();
-  if (!answer.report) return answer;
-  for (const Behind& consumer : consumers_behind(*answer.report)) {
-    if (const auto age = age_after(**client, consumer.stream, consumer.cursor))
-      answer.ages[{consumer.stream, consumer.consumer}] = *age;
-  }
-  return answer;
-}
-
-/// All at once, so that those which are down cost one timeout together.
-std::vector<SidecarAnswer> ask_all(const Globals& globals, const Topology& topology) {
-  std::vector<std::future<SidecarAnswer>> asked;
-  for (const Sidecar& sidecar : topology.sidecars) {
-    asked.push_back(
-        std::async(std::launch::async, [&] { return ask(globals, topology, sidecar); }));
-  }
-  std::vector<SidecarAnswer> answers;
-  for (auto& one : asked) answers.push_back(one.get());
-  return answers;
-}
-
-void add_all_rates(std::vector<SidecarAnswer>& now, const std::vector<SidecarAnswer>& before) {
-  for (std::size_t i = 0; i < now.size(); ++i) add_rates(now[i], before[i]);
-}
-
-void print_reports(const std::vector<SidecarAnswer>& answers) {
-  Json sidecars = Json::array();
-  for (const SidecarAnswer& answer : answers) {
-    sidecars.push_back(answer.report ? *answer.report
-                                     : Json{{"sidecar", answer.sidecar},
-                                            {"error", answer.report.error().message}});
-  }
-  std::printf(
-      "%s\n",
-      Json{{"sidecars", sidecars}}.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
-}
-
-int exit_code_of(const std::vector<SidecarAnswer>& answers) {
-  return std::all_of(answers.begin(), answers.end(),
+int exit_code_of(const StatusAnswers& answers) {
+  return std::all_of(answers.sidecars.begin(), answers.sidecars.end(),
                      [](const SidecarAnswer& answer) {
                        return answer.report && streams_not_served(answer).empty();
                      })
@@ -96,14 +45,13 @@ int exit_code_of(const std::vector<SidecarAnswer>& answers) {
              : kExitFailed;
 }
 
-int status(const Globals& globals, bool watch) {
-  const auto topology = load(globals);
-  if (!topology) return exit_with(topology.error());
-  std::vector<SidecarAnswer> before = ask_all(globals, *topology);
-  if (globals.json) {
-    print_reports(before);
-    return exit_code_of(before);
-  }
+std::vector<std::vector<std::string>> alerts_of(const StatusAnswers& answers) {
+  return alert_rows(answers.sidecars, answers.nodes, SystemClock().wall());
+}
+
+/// Once, or, with `watch`, again and again below one another.
+int print_tables(const Globals& globals, const Topology& topology, StatusAnswers before,
+                 bool watch) {
   StopSignals signals;
   Poller poller;
   poller.add(signals.descriptor());
@@ -111,17 +59,82 @@ int status(const Globals& globals, bool watch) {
   while (true) {
     poller.wait(gap);
     if (signals.arrived()) return exit_code_of(before);
-    std::vector<SidecarAnswer> now = ask_all(globals, *topology);
+    StatusAnswers now = ask_all(globals, topology);
     add_all_rates(now, before);
-    std::string table = aligned(status_rows(now, topology->alerts));
-    if (const auto alerts = alert_rows(now); !alerts.empty()) table += "\n" + aligned(alerts);
-    const bool terminal = watch && ::isatty(STDOUT_FILENO) != 0;
-    std::printf("%s%s", terminal ? "\x1b[H\x1b[J" : "", table.c_str());
+    std::string table = aligned(status_rows(now.sidecars, topology.alerts));
+    if (const auto alerts = alerts_of(now); !alerts.empty()) table += "\n" + aligned(alerts);
+    std::printf("%s", table.c_str());
     if (std::fflush(stdout) != 0) return kExitFailed;
     if (!watch) return exit_code_of(now);
     before = std::move(now);
     gap = limits::kStatusWatchInterval;
   }
+}
+
+std::string picture(const Topology& topology, const StatusPoll& poll, const Terminal& terminal) {
+  LiveStatus live{topology.name,
+                  to_rfc3339(std::chrono::floor<std::chrono::seconds>(SystemClock().wall())),
+                  {},
+                  {}};
+  if (poll.complete()) {
+    const StatusAnswers answers = poll.latest();
+    live.rows = status_rows(answers.sidecars, topology.alerts);
+    live.alerts = alerts_of(answers);
+  }
+  const auto [columns, lines] = terminal.size();
+  return live_frame(live, {columns, lines, Terminal::has_colours()});
+}
+
+/// Until somebody has seen enough; false: the terminal is gone.
+bool draw(const Topology& topology, StatusPoll& poll, Terminal& terminal, StopSignals& signals) {
+  using Steady = std::chrono::steady_clock;
+  Poller poller;
+  poller.add(signals.descriptor());
+  const std::size_t changes = poller.add(terminal.changes());
+  const std::size_t news = poller.add(poll.news());
+  const std::size_t keys = poller.add(std::max(terminal.keys(), 0));
+  poller.watch(keys, terminal.keys() >= 0);
+  bool complete = false;
+  auto due = Steady::now();
+  while (true) {
+    if (Steady::now() >= due) {
+      if (!terminal.show(picture(topology, poll, terminal))) return false;
+      due = Steady::now() + limits::kStatusWatchInterval;
+    }
+    poller.wait(std::max(std::chrono::ceil<std::chrono::milliseconds>(due - Steady::now()),
+                         std::chrono::milliseconds(0)));
+    if (signals.arrived()) return true;
+    if (poller.readable(keys)) {
+      const auto typed = terminal.take_keys();
+      if (typed && typed->find_first_of("qQ") != std::string_view::npos) return true;
+      poller.watch(keys, typed.has_value());
+    }
+    if (poller.readable(changes)) {
+      terminal.take_changes();
+      due = Steady::now();
+    }
+    if (poller.readable(news)) {
+      poll.take_news();
+      if (!std::exchange(complete, poll.complete()) && complete) due = Steady::now();
+    }
+  }
+}
+
+int status(const Globals& globals, bool watch) {
+  const auto topology = load(globals);
+  if (!topology) return exit_with(topology.error());
+  if (watch && Terminal::is_there()) {
+    StopSignals signals;
+    std::optional<Terminal> terminal(std::in_place);
+    StatusPoll poll(globals, *topology, limits::kStatusWatchInterval);
+    const bool shown = draw(*topology, poll, *terminal, signals);
+    terminal.reset();  // who does not answer is waited for without it
+    return shown ? exit_code_of(poll.latest()) : kExitFailed;
+  }
+  StatusAnswers answers = ask_all(globals, *topology);
+  if (!globals.json) return print_tables(globals, *topology, std::move(answers), watch);
+  print_reports(answers);
+  return exit_code_of(answers);
 }
 
 }  // namespace
@@ -136,7 +149,7 @@ void add_status_verb(CLI::App& app, Globals& globals) {
   add_json_flag(*verb, globals);
   add_key_option(*verb, globals);
   auto watch = std::make_shared<bool>(false);
-  verb->add_flag("--watch", *watch, "Again every second, until Ctrl-C")
+  verb->add_flag("--watch", *watch, "Again every second, until q or Ctrl-C")
       ->excludes(verb->get_option("--json"));
   run_as(*verb, globals, [&globals, watch] { return status(globals, *watch); });
 }

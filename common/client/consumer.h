@@ -30,6 +30,7 @@
 #include "common/client/replay.h"
 #include "common/client/view_builder.h"
 #include "common/client/view_folders.h"
+#include "common/event/json_value.h"
 #include "common/wire/connections.h"
 #include "common/wire/listener.h"
 
@@ -88,6 +89,12 @@ class Consumer {
   ~Consumer();
   Consumer(const Consumer&) = delete;
   Consumer& operator=(const Consumer&) = delete;
+
+  /// What its process has to say of alerts (Watch::alerts()): part of its status. Before start();
+  /// called from any thread.
+  void tell_alerts(std::function<Json()> alerts) { alerts_ = std::move(alerts); }
+  /// Empty if it says nothing of them.
+  [[nodiscard]] const std::function<Json()>& alerts() const { return alerts_; }
 
   void start();
   /// Commits what was applied and reports the cursors.
@@ -163,6 +170,7 @@ class Consumer {
   [[nodiscard]] Result<T> on_thread(std::function<Result<T>()> action);
 
   Options options_;
+  std::function<Json()> alerts_;
   Handler& handler_;
   SystemClock clock_;
   ViewFolders folders_;

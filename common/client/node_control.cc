@@ -133,9 +133,11 @@ Json node_status(const Consumer& consumer) {
     }
     streams.push_back(std::move(entry));
   }
-  return {{"consumer", consumer.name()},
-          {"streams", std::move(streams)},
-          {"build", progress(consumer)}};
+  Json status{{"consumer", consumer.name()},
+              {"streams", std::move(streams)},
+              {"build", progress(consumer)}};
+  if (consumer.alerts()) status["alerts"] = consumer.alerts()();
+  return status;
 }
 
 std::string answer_node_request(Consumer& consumer, std::string_view request) {

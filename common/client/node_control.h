@@ -3,7 +3,8 @@
 //
 //   op        fields                         answer
 //   status                                   {consumer, streams: [{stream, state, cursor, head, lag,
-//                                            start, lost, failed, age_ms, …}], build: {…}}
+//                                            start, lost, failed, age_ms, …}], build: {…},
+//                                            alerts?: {raised, history}}
 //   failed    stream, limit                  {failed: [{sequence, time, reason, bytes}]}
 //   reset     stream, mode: adopt | rebuild  {ok: true}
 //   build     view ("" for a rebuild), from, until: {stream: sequence}

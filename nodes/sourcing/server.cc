@@ -57,7 +57,9 @@ QueryServer::QueryServer(Options options, Consumer& consumer)
         findings.metrics.counter("forebay_queries_total", "Queries answered.", {},
                                  number_in(status, "queries").value_or(0));
         return findings;
-      }) {}
+      }) {
+  consumer_.tell_alerts([this] { return watch_.alerts(); });
+}
 
 Result<void> QueryServer::bind() {
   router_.limit_frames(limits::kQueryFrameBytesMax);

@@ -34,7 +34,7 @@ class QueryServer {
     Watch::Options watch = {};
   };
 
-  /// `consumer` outlives it.
+  /// `consumer` outlives it, but neither runs before nor after it: it tells of this one's alerts.
   QueryServer(Options options, Consumer& consumer);
 
   [[nodiscard]] Result<void> bind();

@@ -86,7 +86,7 @@ class Watched(KeyedTest):
         wait_until(lambda: wanted <= {each[:2] for each in self.told()}, "the program is told", 30)
         code, out, _ = self.verb("status")
         self.assertEqual(code, 0)
-        self.assertRegex(out, r"(?m)^ALERT +SIDECAR +ABOUT +SINCE +WHAT$")
+        self.assertRegex(out, r"(?m)^ALERT +DAEMON +ABOUT +SINCE +FOR +WHAT$")
         self.assertRegex(out, r"(?m)^lag +left +keyed of a ")
         consumer.start()
         consumer.wait_applied("a", self.status("a")["head"])

@@ -49,17 +49,30 @@ TEST_CASE("AStreamHasARowAndItsFurtherConsumersStandBelowIt") {
 
 TEST_CASE("AlertsThatAreRaisedStandBelowTheTableTheOldestFirst") {
   auto one = answer(1u), other = answer(1u);
-  CHECK(alert_rows({one}).empty());
+  const WallTime now = *from_rfc3339("2026-01-02T00:00:30Z");
+  CHECK(alert_rows({one}, {}, now).empty());
   const auto alert = [](const std::string& name, const std::string& since) {
     return Json{{"alert", name}, {"subject", "a of b"}, {"text", "so"}, {"raised", since}};
   };
   (*one.report)["alerts"] = {{"raised", {alert("lag", "2026-01-02T00:00:00Z")}}};
   (*other.report)["alerts"] = {{"raised", {alert("full", "2026-01-01T00:00:00Z")}}};
-  const auto rows = alert_rows({one, other});
-  REQUIRE(rows.size() == 3);
-  CHECK(rows[1] ==
-        std::vector<std::string>{"full", "inventory", "a of b", "2026-01-01T00:00:00Z", "so"});
-  CHECK(rows[2].front() == "lag");
+  // And those of nodes; one that does not answer, or knows nothing of alerts, has none to show.
+  const std::vector<NodeAnswer> nodes = {
+      {"away", fail(ErrorCode::kTimeout, "no answer")},
+      {"older", Json{{"consumer", "older"}}},
+      {"sourcing-1",
+       Json{{"alerts", {{"raised", {alert("silent_beacon", "2026-01-01T12:00:00Z")}}}}}}};
+  const auto rows = alert_rows({one, other}, nodes, now);
+  REQUIRE(rows.size() == 4);
+  CHECK(rows[0].size() == rows[1].size());
+  CHECK(rows[1] == std::vector<std::string>{"full", "inventory", "a of b", "2026-01-01T00:00:00Z",
+                                            "24h", "so"});
+  CHECK(rows[2][0] + " " + rows[2][1] == "silent_beacon sourcing-1");
+  CHECK(rows[3][0] + " " + rows[3][4] == "lag 30.0s");
+  // A clock that is behind the daemon's, and a time that is none.
+  CHECK(alert_rows({one}, {}, now - std::chrono::hours(1))[1][4] == "0ms");
+  (*one.report)["alerts"] = {{"raised", {alert("lag", "yesterday")}}};
+  CHECK(alert_rows({one}, {}, now)[1][4].empty());
 }
 
 TEST_CASE("WhatIsNotWellStandsInTheLastColumn") {

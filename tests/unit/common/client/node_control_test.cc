@@ -42,6 +42,12 @@ class NodeControlTest {
   std::unique_ptr<Consumer> consumer_;
 };
 
+TEST_CASE_METHOD(NodeControlTest, "ItsStatusHasTheAlertsOfItsProcessWhereThatTellsOfThem") {
+  CHECK_FALSE(ask({{"op", "status"}}).contains("alerts"));
+  consumer_->tell_alerts([] { return Json{{"raised", {"one"}}, {"history", Json::array()}}; });
+  CHECK(ask({{"op", "status"}})["alerts"]["raised"] == Json{"one"});
+}
+
 TEST_CASE_METHOD(NodeControlTest, "WhatCannotBeDoneIsAnErrorWithItsCode") {
   CHECK(code({{"op", "fly"}}) == "bad_input");
   CHECK(code({{"op", 7}}) == "bad_input");
