@@ -8,7 +8,7 @@ nowhere else, and goes with it.
     machine.end()
 
 Its /usr and /etc are the real ones with layers above; /var/lib, /var/log, /run and /tmp are empty; there is only a
-loopback network. Its name is web-17. sysinit.target is empty but for the journal, so that none of the real system's
+loopback network, until link() joins two of them. Its name is web-17 unless another is wanted. sysinit.target is empty but for the journal, so that none of the real system's
 services start.
 """
 
@@ -59,7 +59,7 @@ for empty in /run /var/lib /var/log /var/tmp /etc/systemd/system /tmp; do
   mount -t tmpfs none "$empty"
 done
 chmod 1777 /tmp /var/tmp
-echo web-17 >/etc/hostname
+echo "$HOST" >/etc/hostname
 rm -r /usr/lib/systemd/system/sysinit.target.wants
 printf '[Unit]\nDefaultDependencies=no\nWants=systemd-journald.socket systemd-journald.service\n' \
   >/etc/systemd/system/sysinit.target
@@ -99,7 +99,8 @@ def why_none():
 
 
 class Machine:
-    def __init__(self):
+    def __init__(self, host="web-17"):
+        self._host = host
         self._folder = pathlib.Path(tempfile.mkdtemp(prefix="fb-", dir="/tmp"))
         self.name = self._folder.name
         self._outer = self._pid = None
@@ -122,7 +123,7 @@ class Machine:
         wait_until(self._is_up, f"systemd is up in {self._folder}", 30)
 
     def _environment(self):
-        return {"FOLDER": str(self._folder), "NAME": self.name}
+        return {"FOLDER": str(self._folder), "NAME": self.name, "HOST": self._host}
 
     def _first_process(self):
         """Of the namespace: the one child of unshare, which the shell became."""
@@ -153,6 +154,14 @@ class Machine:
             remove = [*PRIVATE, REMOVE]
             wait_until(lambda: subprocess.run(remove, env=environment, capture_output=True).returncode == 0, "its cgroups are removed")
         shutil.rmtree(self._folder)
+
+    def link(self, other, address, other_address):
+        """A cable between two machines, eth0 in each."""
+        ends = ["name", "eth0", "netns", str(self._pid)], ["name", "eth0", "netns", str(other._pid)]
+        subprocess.run(["ip", "link", "add", *ends[0], "type", "veth", "peer", *ends[1]], check=True)
+        for machine, its in ((self, address), (other, other_address)):
+            machine.run("ip", "address", "add", its, "dev", "eth0")
+            machine.run("ip", "link", "set", "eth0", "up")
 
     def inside(self, *words, user=None):
         """The command line that runs these words there."""

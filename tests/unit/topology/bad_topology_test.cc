@@ -108,6 +108,9 @@ TEST_CASE("UnknownKeysAreRefusedEverywhere") {
       {kBase + "[node.x]\n", "t:9:2: the file: unknown key 'node'; did you mean 'nodes'?\n"},
       {"[topology]\nname = 't'\nstatedir = 'x'\n" + kBase.substr(22),
        "t:3:1: topology: unknown key 'statedir'; did you mean 'state_dir'?\n"},
+      {"[topology]\nname = 't'\nlog_level = 'loud'\n" + kBase.substr(22),
+       "t:3:13: topology: log_level 'loud' is no level; choose one of trace, debug, info, warning, "
+       "error, critical, off\n"},
       {kBase + "[hosts.b]\nport = 1\n",
        "t:10:1: host 'b': unknown key 'port'; known: 'address', 'base_port', 'metrics_port', "
        "'metrics_address', 'alerts'\n"},

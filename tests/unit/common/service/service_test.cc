@@ -58,6 +58,30 @@ TEST_CASE("AStopSignalMakesTheDescriptorReadableAndIsTakenOnce") {
   CHECK_FALSE(signals.arrived());
 }
 
+TEST_CASE("SighupAsksWhetherToBeginAnewAndARefusalIsNoReasonToLeaveOff") {
+  bool wanted = false;
+  int asked = 0;
+  StopSignals signals([&] {
+    ++asked;
+    return wanted;
+  });
+  REQUIRE(::kill(::getpid(), SIGHUP) == 0);
+  CHECK_FALSE(signals.arrived());
+  CHECK(asked == 1);
+  wanted = true;
+  REQUIRE(::kill(::getpid(), SIGHUP) == 0);
+  CHECK(signals.arrived());
+  CHECK(asked == 2);
+  CHECK_FALSE(signals.arrived());
+}
+
+TEST_CASE("AStopThatComesWithARefusedReloadIsTaken") {
+  StopSignals signals([] { return false; });
+  REQUIRE(::kill(::getpid(), SIGHUP) == 0);
+  REQUIRE(::kill(::getpid(), SIGTERM) == 0);
+  CHECK(signals.arrived());
+}
+
 TEST_CASE("TheDescriptorLimitIsRaisedAsFarAsItGoes") {
   rlimit before{};
   REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
