@@ -12,10 +12,11 @@ namespace {
 using Row = std::vector<std::string>;
 using Rows = std::vector<Row>;
 
-// Columns of status_rows that go where it is too wide, the first of them first.
-constexpr std::array<std::string_view, 8> kSpared = {"OLDEST", "BYTES", "CURSOR", "FAILED",
-                                                     "STATE",  "RATE",  "HEAD",   "AGE"};
-constexpr std::size_t kHealthColumns = 20;  // of the last column: the rest of it may be cut
+// Columns of status_rows, and the last of alert_rows, that go where it is too wide, the first of them
+// first.
+constexpr std::array<std::string_view, 9> kSpared = {"OLDEST", "BYTES", "CURSOR", "FAILED", "STATE",
+                                                     "RATE",   "HEAD",  "AGE",    "SINCE"};
+constexpr std::size_t kLastColumns = 20;  // of the last column: the rest of it may be cut
 
 struct Line {
   std::string text;
@@ -33,7 +34,7 @@ std::vector<std::string> lines_of(const std::string& text) {
 }
 
 std::size_t width_of(Rows rows) {
-  for (Row& row : rows) row.back() = row.back().substr(0, kHealthColumns);
+  for (Row& row : rows) row.back() = row.back().substr(0, kLastColumns);
   std::size_t widest = 0;
   for (const std::string& line : lines_of(aligned(rows))) widest = std::max(widest, line.size());
   return widest;
@@ -82,9 +83,9 @@ std::vector<Line> table_lines(const Rows& rows, std::size_t columns) {
   return lines;
 }
 
-std::vector<Line> alert_lines(const Rows& rows) {
+std::vector<Line> alert_lines(const Rows& rows, std::size_t columns) {
   std::vector<Line> lines;
-  for (const std::string& text : lines_of(aligned(rows)))
+  for (const std::string& text : lines_of(aligned(narrowed(rows, columns))))
     lines.push_back({text, !lines.empty(), lines.empty()});
   return lines;
 }
@@ -128,7 +129,7 @@ std::string live_frame(const LiveStatus& status, const Window& window) {
   std::vector<Line> lines{first_line(status), {}};
   const std::size_t room = window.lines > lines.size() ? window.lines - lines.size() : 0;
   std::vector<Line> table = table_lines(status.rows, window.columns);
-  std::vector<Line> alerts = alert_lines(status.alerts);
+  std::vector<Line> alerts = alert_lines(status.alerts, window.columns);
   // The alerts have what the table leaves, and half of it all at least; where that is next to
   // nothing, the first line counts them.
   std::size_t between = alerts.empty() ? 0 : 1;

@@ -96,6 +96,14 @@ TEST_CASE("ANarrowWindowKeepsWhatIsLostBehindAndNotWell") {
     CHECK(line.size() <= 7);
 }
 
+TEST_CASE("ANarrowWindowKeepsWhatAnAlertSays") {
+  const LiveStatus some = status({row("catalog")}, {alert("silent_beacon", "is it up?")});
+  CHECK(seen(some, {200, 24, true})[5].find("SINCE") != std::string::npos);
+  const Lines lines = seen(some, {60, 24, true});
+  CHECK(lines[5].find("SINCE") == std::string::npos);
+  CHECK(lines[6].ends_with("3m   is it up?"));
+}
+
 TEST_CASE("ALineIsCutBetweenCharacters") {
   CHECK(cut_to("abc", 3) == "abc");
   CHECK(cut_to("abc", 2) == "ab");
