@@ -187,7 +187,7 @@ class Rules(unittest.TestCase):
         self.assertEqual(set(re.findall(r'forebay_alert{alert="(\w+)"}', RULES)), documented_alerts())
         used = set(re.findall(r"forebay_\w+", re.sub(r"(?m)^ *(?!.*expr:).*$", "", RULES)))
         self.assertLessEqual({re.sub(r"_bucket$", "", each) for each in used}, documented_metrics())
-        tested = (ROOT / "tests" / "prometheus" / "rules_test.yml").read_text()
+        tested = "".join(file.read_text() for file in (ROOT / "tests" / "prometheus").glob("*_test.yml"))
         rules = set(re.findall(r"- alert: (\w+)", RULES))
         self.assertEqual(rules, set(re.findall(r"Forebay\w+", tested)))
         self.assertEqual(RULES.count("runbook: "), len(rules))
