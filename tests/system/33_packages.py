@@ -23,7 +23,7 @@ SIDECAR = "forebay-sidecar@events.service"
 
 def run(*command, **options):
     """What it prints; fails if it does."""
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=170, **options)
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=300, **options)
     if done.returncode != 0:
         raise AssertionError(f"{shlex.join(map(str, command))}: {done.returncode}\n{done.stdout}{done.stderr}")
     return done.stdout
@@ -34,7 +34,8 @@ def setUpModule():
     global FOLDER, PACKAGES, ROOT
     FOLDER = pathlib.Path(tempfile.mkdtemp(prefix="fb-", dir="/tmp"))
     unittest.addModuleCleanup(shutil.rmtree, FOLDER)
-    run("cpack", "--config", BIN.parent / "CPackConfig.cmake", "-B", FOLDER / "packed", cwd=FOLDER)
+    quickly = ["-D", "CPACK_DEBIAN_COMPRESSION_TYPE=gzip"]
+    run("cpack", "--config", BIN.parent / "CPackConfig.cmake", "-B", FOLDER / "packed", *quickly, cwd=FOLDER)
     files = list((FOLDER / "packed").glob("*.deb"))
     PACKAGES = {run("dpkg-deb", "-f", file, "Package").strip(): file for file in files}
     ROOT = FOLDER / "root"
