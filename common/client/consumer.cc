@@ -138,7 +138,7 @@ Result<T> Consumer::on_thread(std::function<Result<T>()> action) {
 
 Result<void> Consumer::reset(const std::string& stream, ResetMode mode) {
   return on_thread<void>([this, stream, mode]() -> Result<void> {
-    if (mode == ResetMode::kAdopt) return live_->adopt(stream);
+    if (mode == ResetMode::kAdopt) return live_->adopt(stream, clock_.wall());
     const auto found = live_->streams().find(stream);
     if (found == live_->streams().end())
       return fail(ErrorCode::kNotFound, "no subscription to '" + stream + "'");
@@ -213,7 +213,7 @@ Result<void> Consumer::round(Poller& poller) {
   // Everything that is there goes into one transaction: load makes larger groups by itself.
   const auto applied = live_->apply(limits::kApplyGroupBytesMax);
   if (!applied) return fail(applied.error());
-  const auto committed = live_->commit();
+  const auto committed = live_->commit(clock_.wall());
   if (!committed) return fail(committed.error());
   if (build_) {
     if (auto advanced = advance_build(); !advanced) return advanced;

@@ -162,6 +162,7 @@ class Consumer {
                                          const std::map<std::string, Sequence>& until);
   [[nodiscard]] Result<void> advance_build();
   [[nodiscard]] bool build_is_complete() const;
+  [[nodiscard]] Result<void> carry_over();
   [[nodiscard]] Result<void> swap_in();
   [[nodiscard]] std::optional<Error> unfit_to_swap() const;
   [[nodiscard]] Result<void> keep_scratch();

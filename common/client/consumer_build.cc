@@ -63,7 +63,8 @@ Result<void> Consumer::start_build(const std::string& view,
 Result<void> Consumer::advance_build() {
   const auto applied = build_->builder.apply(limits::kApplyGroupBytesMax);
   if (!applied) return fail(applied.error());
-  if (auto committed = build_->builder.commit(); !committed) return fail(committed.error());
+  if (auto committed = build_->builder.commit(clock_.wall()); !committed)
+    return fail(committed.error());
   std::uint64_t done = 0, total = 0;
   bool diverged = false;
   for (const auto& [stream, state] : build_->builder.streams()) {
@@ -123,21 +124,38 @@ std::optional<Error> Consumer::unfit_to_swap() const {
   return std::nullopt;
 }
 
-Result<void> Consumer::swap_in() {
-  // `lost` is the consumer's history, not the view's: it goes over.
+/// `lost`, and when what was applied, are the consumer's history, not the view's: they go over.
+Result<void> Consumer::carry_over() {
+  const ApplyTimes& times = build_->store->apply_times();
   WriteTransaction write = build_->store->store().write();
+  const ReadTransaction old_read = store_->store().read();
   for (const auto& [stream, state] : build_->builder.streams()) {
     const CursorRecord& old = live_->streams().at(stream).record;
     CursorRecord record = state.record;
+    Sequence applied;  // before now
     if (build_->targets.contains(stream)) {
       record.lost += old.lost;  // of another log: both are lost
+      applied = record.start;
     } else {
       record.lost = std::max(record.lost, old.lost);
       record.start = old.start;
+      applied = old.cursor.sequence;
+      if (auto copied = times.copy(old_read, store_->apply_times(), write, stream); !copied)
+        return copied;
+    }
+    if (applied < record.cursor.sequence) {
+      if (auto put = times.put(write, stream, applied + 1, record.cursor.sequence, clock_.wall());
+          !put) {
+        return put;
+      }
     }
     if (auto put = build_->store->put_cursor(write, stream, record); !put) return put;
   }
-  if (auto committed = write.commit(); !committed) return committed;
+  return write.commit();
+}
+
+Result<void> Consumer::swap_in() {
+  if (auto carried = carry_over(); !carried) return carried;
   const std::string old_view = folders_.current();
   if (auto swapped = folders_.swap(build_->name); !swapped) return swapped;
   std::vector<ViewBuilder::StreamPlan> plans;

@@ -70,6 +70,18 @@ tl::unexpected<Error> damaged(std::string_view what, std::string_view stream) {
                                           "folder");
 }
 
+/// nullopt for a record that is none.
+std::optional<ConsumerStore::FailedEvent> decode_failed(Sequence sequence, std::string_view value) {
+  constexpr std::size_t kReasonAt = sizeof(std::int64_t) + sizeof(std::uint32_t);
+  if (value.size() < kReasonAt) return std::nullopt;
+  const auto reason_size = load_le<std::uint32_t>(value.data() + sizeof(std::int64_t));
+  if (reason_size > value.size() - kReasonAt) return std::nullopt;
+  return ConsumerStore::FailedEvent{sequence,
+                                    wall_from_unix_ns(load_le<std::int64_t>(value.data())),
+                                    std::string(value.substr(kReasonAt, reason_size)),
+                                    std::string(value.substr(kReasonAt + reason_size))};
+}
+
 std::string stream_prefix(std::string_view stream) { return std::string(stream) + '\0'; }
 
 }  // namespace
@@ -82,13 +94,15 @@ Result<std::unique_ptr<ConsumerStore>> ConsumerStore::open(const std::string& di
                                                            std::vector<std::string> view_tables) {
   std::unique_ptr<ConsumerStore> consumer(new ConsumerStore);
   const std::size_t first = view_tables.size();
-  for (const char* own : {"_cursors", "_gaps", "_failed"}) view_tables.emplace_back(own);
+  for (const char* own : {"_cursors", "_gaps", "_failed", "_applied"})
+    view_tables.emplace_back(own);
   auto store = Store::open(dir, std::move(view_tables));
   if (!store) return fail(store.error());
   consumer->store_ = std::move(*store);
   consumer->cursors_ = Table{first};
   consumer->gaps_ = Table{first + 1};
   consumer->failed_ = Table{first + 2};
+  consumer->apply_times_ = ApplyTimes(Table{first + 3});
   return consumer;
 }
 
@@ -166,24 +180,27 @@ Result<std::vector<ConsumerStore::SkippedGap>> ConsumerStore::gaps(const ReadTra
 Result<std::vector<ConsumerStore::FailedEvent>> ConsumerStore::failed(const ReadTransaction& read,
                                                                       std::string_view stream,
                                                                       std::size_t count_max) const {
-  constexpr std::size_t kReasonAt = sizeof(std::int64_t) + sizeof(std::uint32_t);
   std::vector<FailedEvent> all;
   bool sound = true;
   read.for_each(failed_, stream_prefix(stream), [&](std::string_view key, std::string_view value) {
     if (all.size() == count_max) return false;
     const auto sequence = sequence_of(key, stream);
-    sound = sequence && value.size() >= kReasonAt;
-    if (!sound) return false;
-    const auto reason_size = load_le<std::uint32_t>(value.data() + sizeof(std::int64_t));
-    sound = reason_size <= value.size() - kReasonAt;
-    if (!sound) return false;
-    all.push_back({*sequence, wall_from_unix_ns(load_le<std::int64_t>(value.data())),
-                   std::string(value.substr(kReasonAt, reason_size)),
-                   std::string(value.substr(kReasonAt + reason_size))});
-    return true;
+    auto event = sequence ? decode_failed(*sequence, value) : std::nullopt;
+    sound = event.has_value();
+    if (sound) all.push_back(std::move(*event));
+    return sound;
   });
   if (!sound) return damaged("a failed event", stream);
   return all;
+}
+
+Result<std::optional<ConsumerStore::FailedEvent>> ConsumerStore::failed_at(
+    const ReadTransaction& read, std::string_view stream, Sequence sequence) const {
+  const auto value = read.get(failed_, sequence_key(stream, sequence));
+  if (!value) return std::nullopt;
+  auto event = decode_failed(sequence, *value);
+  if (!event) return damaged("a failed event", stream);
+  return event;
 }
 
 Result<bool> ConsumerStore::lacks_all(const ReadTransaction& read, std::string_view stream,

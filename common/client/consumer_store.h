@@ -5,6 +5,7 @@
 //   _cursors   stream                     CursorRecord
 //   _gaps      stream, zero byte, u64 BE  u64 count, reason
 //   _failed    stream, zero byte, u64 BE  i64 commit time, u32 length, reason, the encoded event
+//   _applied   apply_times.h: when each group was applied
 #pragma once
 
 #include <functional>
@@ -14,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/client/apply_times.h"
 #include "common/client/subscription.h"
 #include "common/store/store.h"
 
@@ -77,12 +79,19 @@ class ConsumerStore {
   [[nodiscard]] Result<std::vector<FailedEvent>> failed(const ReadTransaction& read,
                                                         std::string_view stream,
                                                         std::size_t count_max) const;
+  /// The one of that sequence, if it was refused.
+  [[nodiscard]] Result<std::optional<FailedEvent>> failed_at(const ReadTransaction& read,
+                                                             std::string_view stream,
+                                                             Sequence sequence) const;
+
+  [[nodiscard]] const ApplyTimes& apply_times() const { return apply_times_; }
 
  private:
   ConsumerStore() = default;
 
   std::unique_ptr<Store> store_;
   Table cursors_{0}, gaps_{0}, failed_{0};
+  ApplyTimes apply_times_{Table{0}};
 };
 
 }  // namespace forebay

@@ -68,6 +68,93 @@ Json failed(const Consumer& consumer, const Json& request) {
   return {{"failed", std::move(all)}};
 }
 
+/// What became of one sequence; `record` is of the same moment as `read`.
+Result<Json> fate_of(const ConsumerStore& store, const ReadTransaction& read,
+                     const std::string& stream, const CursorRecord& record,
+                     const std::vector<ConsumerStore::SkippedGap>& gaps, Sequence sequence) {
+  Json fate{
+      {"sequence", sequence.value}, {"state", "applied"}, {"time", nullptr}, {"reason", nullptr}};
+  if (sequence > record.cursor.sequence) {
+    fate["state"] = "not_yet";
+    return fate;
+  }
+  if (sequence <= record.start) {
+    fate["state"] = "before_start";
+    return fate;
+  }
+  const auto time = store.apply_times().find(read, stream, sequence);
+  if (!time) return fail(time.error());
+  if (*time) fate["time"] = to_rfc3339(**time);
+  const auto refused = store.failed_at(read, stream, sequence);
+  if (!refused) return fail(refused.error());
+  if (*refused) {
+    fate["state"] = "failed";
+    fate["reason"] = (*refused)->reason;
+  }
+  for (const ConsumerStore::SkippedGap& gap : gaps) {
+    if (sequence < gap.first || sequence.value - gap.first.value >= gap.count) continue;
+    fate["state"] = "lost";
+    fate["reason"] = gap.reason;
+  }
+  return fate;
+}
+
+Result<std::vector<Sequence>> sequences_of(const Json& request) {
+  const auto found = request.find("sequences");
+  if (found == request.end() || !found->is_array() || found->size() > kAppliedSequencesMax) {
+    return fail(ErrorCode::kBadInput, "\"sequences\" are no list of at most " +
+                                          std::to_string(kAppliedSequencesMax) + " sequences");
+  }
+  std::vector<Sequence> sequences;
+  for (const Json& each : *found) {
+    if (!each.is_number_unsigned() || each.get<std::uint64_t>() == 0)
+      return fail(ErrorCode::kBadInput, "\"sequences\" has what is no sequence from 1 on");
+    sequences.push_back(Sequence{each.get<std::uint64_t>()});
+  }
+  return sequences;
+}
+
+Result<Json> applied(const Consumer& consumer, const Json& request) {
+  const auto sequences = sequences_of(request);
+  if (!sequences) return fail(sequences.error());
+  const std::string stream = text_field(request, "stream");
+  const auto all = consumer.status();
+  const auto status = all.find(stream);
+  if (status == all.end())
+    return fail(ErrorCode::kNotFound, "no subscription to '" + stream.substr(0, 64) + "'");
+  const auto view = consumer.view();
+  if (!view) return fail(view.error());
+  const ReadTransaction read = (*view)->store().read();
+  const auto stored = (*view)->cursor(read, stream);
+  if (!stored) return fail(stored.error());
+  const CursorRecord record = stored->value_or(CursorRecord{});
+  const auto gaps = (*view)->gaps(read, stream);
+  if (!gaps) return fail(gaps.error());
+  const auto oldest = (*view)->apply_times().oldest(read, stream);
+  if (!oldest) return fail(oldest.error());
+  Json fates = Json::array();
+  for (const Sequence sequence : *sequences) {
+    auto fate = fate_of(**view, read, stream, record, *gaps, sequence);
+    if (!fate) return fail(fate.error());
+    fates.push_back(std::move(*fate));
+  }
+  const std::uint64_t cursor = record.cursor.sequence.value;
+  const std::uint64_t head = status->second.head.value;
+  Json answer{{"stream", stream},
+              {"state", to_string(status->second.state)},
+              {"incarnation", record.cursor.incarnation.hex()},
+              {"cursor", cursor},
+              {"head", head},
+              {"lag", head > cursor ? head - cursor : 0},
+              {"oldest", nullptr},
+              {"applied", std::move(fates)}};
+  if (*oldest) {
+    answer["oldest"] = {{"sequence", (*oldest)->first.value},
+                        {"time", to_rfc3339((*oldest)->time)}};
+  }
+  return answer;
+}
+
 Json replay(Consumer& consumer, std::string_view bytes) {
   const auto outcome = consumer.replay(std::string(bytes));
   if (!outcome) return error_answer(outcome.error());
@@ -82,6 +169,10 @@ Json answer(Consumer& consumer, const Json& request) {
   if (op == "status") return node_status(consumer);
   if (op == "progress") return progress(consumer);
   if (op == "failed") return failed(consumer, request);
+  if (op == "applied") {
+    auto fates = applied(consumer, request);
+    return fates ? std::move(*fates) : error_answer(fates.error());
+  }
   if (op == "reset") {
     const std::string mode = text_field(request, "mode");
     if (mode != "adopt" && mode != "rebuild") {

@@ -30,6 +30,7 @@ Result<ViewBuilder> ViewBuilder::make(ConsumerStore& store, Handler& handler, st
     state.subscription =
         std::make_unique<Subscription>(plan.stream, builder.consumer_, cursor, plan.start);
     if (state.record.diverged) state.subscription->begin_diverged();
+    state.committed = state.record.cursor.sequence;
     builder.streams_.emplace(plan.stream, std::move(state));
   }
   return builder;
@@ -85,7 +86,7 @@ Result<std::size_t> ViewBuilder::apply_delivery(const std::string& stream, Strea
   }
   if (const auto* started = std::get_if<Subscription::Started>(&delivery)) {
     state.record.cursor = started->cursor;
-    state.record.start = started->cursor.sequence;
+    state.record.start = state.committed = started->cursor.sequence;
   } else {
     state.record.diverged = true;
   }
@@ -158,7 +159,7 @@ Result<std::size_t> ViewBuilder::apply_missing(const std::string& stream, Stream
   return 1;
 }
 
-Result<bool> ViewBuilder::commit() {
+Result<bool> ViewBuilder::commit(WallTime now) {
   if (!group_) return false;
   if (planted::has(planted::Bug::kCursorOutsideTransaction)) {
     if (auto early = group_->commit(); !early) return fail(early.error());
@@ -168,6 +169,10 @@ Result<bool> ViewBuilder::commit() {
     if (!std::exchange(state.applied_since_commit, false)) continue;
     if (auto put = store_->put_cursor(*group_, stream, state.record); !put)
       return fail(put.error());
+    const Sequence first = std::exchange(state.committed, state.record.cursor.sequence) + 1;
+    if (replayed_ || first > state.committed) continue;
+    if (auto put = store_->apply_times().put(*group_, stream, first, state.committed, now); !put)
+      return fail(put.error());
   }
   auto committed = group_->commit();
   group_.reset();
@@ -176,7 +181,7 @@ Result<bool> ViewBuilder::commit() {
   return true;
 }
 
-Result<void> ViewBuilder::adopt(const std::string& stream) {
+Result<void> ViewBuilder::adopt(const std::string& stream, WallTime now) {
   const auto found = streams_.find(stream);
   if (found == streams_.end())
     return fail(ErrorCode::kNotFound, "no subscription to '" + stream + "'");
@@ -197,8 +202,11 @@ Result<void> ViewBuilder::adopt(const std::string& stream) {
                record.cursor.sequence.value, state.record.cursor.sequence.value);
   static_cast<void>(group());
   if (auto put = store_->put_cursor(*group_, stream, record); !put) return put;
-  if (auto committed = commit(); !committed) return fail(committed.error());
+  if (auto cut = store_->apply_times().cut(*group_, stream, record.cursor.sequence); !cut)
+    return cut;
+  if (auto committed = commit(now); !committed) return fail(committed.error());
   state.record = record;
+  state.committed = record.cursor.sequence;
   state.subscription =
       std::make_unique<Subscription>(stream, consumer_, record.cursor, SubscriptionStart{});
   return {};

@@ -43,6 +43,7 @@ class ViewBuilder {
     CursorRecord record;  // as applied, perhaps not committed yet
     std::unique_ptr<Subscription> subscription;
     std::optional<Sequence> until;
+    Sequence committed;  // the cursor
     bool applied_since_commit = false;
 
     /// It has come as far as it shall.
@@ -56,8 +57,9 @@ class ViewBuilder {
   /// Applies what is delivered, up to `bytes_max` of batches, into the open group. Returns the
   /// bytes applied; 0: nothing was there.
   [[nodiscard]] Result<std::size_t> apply(std::size_t bytes_max);
-  /// Commits the open group, if there is one; true if there was.
-  [[nodiscard]] Result<bool> commit();
+  /// Commits the open group, if there is one; true if there was. `now` is kept as when it was
+  /// applied (apply_times.h), unless the events were replayed: what is built anew was applied before.
+  [[nodiscard]] Result<bool> commit(WallTime now);
 
   /// The first range that was skipped and is not among `allowed`, by stream; for a rebuild, which
   /// may lack nothing that the live view has.
@@ -72,7 +74,7 @@ class ViewBuilder {
   /// Takes a stream out of DIVERGED: goes on under the log's incarnation, from its cursor or, where
   /// the log is not certain to be up to there what was applied, from the last event of which it is.
   /// kBadInput if it has not diverged, kUnavailable if the sidecar has not said yet.
-  [[nodiscard]] Result<void> adopt(const std::string& stream);
+  [[nodiscard]] Result<void> adopt(const std::string& stream, WallTime now);
 
  private:
   ViewBuilder(ConsumerStore& store, Handler& handler, std::string consumer, bool replayed)

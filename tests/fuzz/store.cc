@@ -14,7 +14,7 @@ namespace forebay::fuzz {
 namespace {
 
 constexpr std::string_view kStream = "orders";
-constexpr Table kCursors{0}, kGaps{1}, kFailed{2};
+constexpr Table kCursors{0}, kGaps{1}, kFailed{2}, kApplied{3};
 
 std::string sequence_key(std::string_view suffix) {
   return std::string(kStream).append(1, '\0').append(suffix);
@@ -40,12 +40,13 @@ void decode_node_record(std::string_view input) {
     const std::uint8_t kind = in.byte();
     const std::string suffix(in.part().substr(0, 400));
     const std::string_view value = in.part();
-    if (kind % 3 == 0) {
+    if (kind % 4 == 0) {
       const std::string stream = std::string(kStream) + suffix;
       static_cast<void>(
           write.put(kCursors, stream, kind >= 128 ? std::string(value) : sealed(value)));
     } else {
-      static_cast<void>(write.put(kind % 3 == 1 ? kGaps : kFailed, sequence_key(suffix), value));
+      const Table table = kind % 4 == 1 ? kGaps : kind % 4 == 2 ? kFailed : kApplied;
+      static_cast<void>(write.put(table, sequence_key(suffix), value));
     }
   }
   static_cast<void>(store.cursors(write));
@@ -57,6 +58,15 @@ void decode_node_record(std::string_view input) {
   static_cast<void>(store.gaps(write, kStream));
   static_cast<void>(store.lacks_all(write, kStream, Sequence{2}, 5));
   static_cast<void>(store.failed(write, kStream, 100));
+  static_cast<void>(store.failed_at(write, kStream, Sequence{3}));
+  const ApplyTimes& times = store.apply_times();
+  static_cast<void>(times.oldest(write, kStream));
+  static_cast<void>(times.find(write, kStream, Sequence{5}));
+  const WallTime now{std::chrono::seconds(9)};
+  require(times.cut(write, kStream, Sequence{4}).has_value(), "times are cut");
+  require(times.put(write, kStream, Sequence{5}, Sequence{6}, now).has_value(), "a time is put");
+  const auto applied = times.find(write, kStream, Sequence{6});
+  require(applied && *applied == now, "what is put after a cut is found");
 }
 
 std::vector<std::string> node_record_seeds() {
@@ -66,7 +76,9 @@ std::vector<std::string> node_record_seeds() {
   record.cursor = {{}, Sequence{7}, 99};
   require(store.put_cursor(write, kStream, record) &&
               store.put_gap(write, kStream, Sequence{2}, 5, "trimmed") &&
-              store.put_failed(write, kStream, Sequence{3}, {}, "why", "event"),
+              store.put_failed(write, kStream, Sequence{3}, {}, "why", "event") &&
+              store.apply_times().put(write, kStream, Sequence{2}, Sequence{3}, {}) &&
+              store.apply_times().put(write, kStream, Sequence{4}, Sequence{7}, {}),
           "records are put");
   std::string seed;
   const auto entry = [&](char kind, std::string_view suffix, std::string_view value) {
@@ -78,6 +90,8 @@ std::vector<std::string> node_record_seeds() {
   entry(0, "", unsealed(*write.get(kCursors, kStream)));
   entry(1, at2, *write.get(kGaps, sequence_key(at2)));
   entry(2, at3, *write.get(kFailed, sequence_key(at3)));
+  const std::string newest_first("\xff\xff\xff\xff\xff\xff\xff\xfd", 8);
+  entry(3, newest_first, *write.get(kApplied, sequence_key(newest_first)));
   return {seed};
 }
 const Decoder node_record_decoder{"node_record", decode_node_record, node_record_seeds};
@@ -136,6 +150,7 @@ std::vector<std::string> node_request_seeds() {
   for (const std::string_view text :
        {R"({"op":"status"})", R"({"op":"progress"})",
         R"({"op":"failed","stream":"orders","limit":9})",
+        R"({"op":"applied","stream":"orders","sequences":[1,7]})",
         R"({"op":"reset","stream":"orders","mode":"adopt"})",
         R"({"op":"reset","stream":"orders","mode":"rebuild"})",
         R"({"op":"build","view":"past","from":{"orders":1},"until":{"orders":9}})",

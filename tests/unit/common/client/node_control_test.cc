@@ -135,6 +135,52 @@ TEST_CASE_METHOD(NodeControlTest, "OfFailedEventsOneAnswerHoldsOnlySoMany") {
   CHECK(failed.back()["sequence"] == limits::kFailedListMax);
 }
 
+TEST_CASE_METHOD(NodeControlTest, "OfEachSequenceItIsToldWhatBecameOfItAndWhen") {
+  const auto view = consumer_->view().value();
+  const WallTime early{std::chrono::seconds(1)}, late{std::chrono::seconds(2)};
+  CursorRecord record;
+  record.cursor.sequence = Sequence{9};
+  record.start = Sequence{2};
+  WriteTransaction write = view->store().write();
+  REQUIRE(view->put_cursor(write, "a", record));
+  REQUIRE(view->apply_times().put(write, "a", Sequence{4}, Sequence{4}, early));
+  REQUIRE(view->apply_times().put(write, "a", Sequence{5}, Sequence{9}, late));
+  REQUIRE(view->put_failed(write, "a", Sequence{6}, WallTime{}, "refused", "\x80"));
+  REQUIRE(view->put_gap(write, "a", Sequence{7}, 2, "trimmed"));
+  REQUIRE(write.commit());
+  const Json answer = ask(
+      {{"op", "applied"}, {"stream", "a"}, {"sequences", {2u, 3u, 4u, 5u, 6u, 7u, 8u, 9u, 10u}}});
+  CHECK(answer["cursor"] == 9);
+  CHECK(answer["oldest"] == Json({{"sequence", 4}, {"time", to_rfc3339(early)}}));
+  const auto fate = [](std::uint64_t sequence, const char* state, const Json& time,
+                       const Json& reason) {
+    return Json{{"sequence", sequence}, {"state", state}, {"time", time}, {"reason", reason}};
+  };
+  const std::string at = to_rfc3339(late);
+  CHECK(
+      answer["applied"] ==
+      Json::array({fate(2, "before_start", nullptr, nullptr), fate(3, "applied", nullptr, nullptr),
+                   fate(4, "applied", to_rfc3339(early), nullptr), fate(5, "applied", at, nullptr),
+                   fate(6, "failed", at, "refused"), fate(7, "lost", at, "trimmed"),
+                   fate(8, "lost", at, "trimmed"), fate(9, "applied", at, nullptr),
+                   fate(10, "not_yet", nullptr, nullptr)}));
+}
+
+TEST_CASE_METHOD(NodeControlTest, "WhatBecameOfSequencesIsAskedOfAStreamAndSoManyAtOnce") {
+  const auto ask_of = [&](const Json& sequences) {
+    return ask({{"op", "applied"}, {"stream", "a"}, {"sequences", sequences}});
+  };
+  Json many = Json::array();
+  for (std::uint64_t i = 1; i <= kAppliedSequencesMax; ++i) many.push_back(i);
+  CHECK(ask_of(many)["applied"].size() == kAppliedSequencesMax);
+  CHECK(ask_of(many)["oldest"].is_null());
+  many.push_back(1u);
+  CHECK(ask_of(many)["error"]["code"] == "bad_input");
+  for (const Json& wrong : {Json(), Json(7u), Json{0u}, Json{-1}, Json{"1"}})
+    CHECK(ask_of(wrong)["error"]["code"] == "bad_input");
+  CHECK(code({{"op", "applied"}, {"stream", "b"}, {"sequences", {1u}}}) == "not_found");
+}
+
 TEST_CASE_METHOD(NodeControlTest, "ANodeThatKeepsAViewTakesNoReplay") {
   const std::string request = encode_replay({"a", WallTime{}, "\x80", {}});
   const Json error = (*json_from_msgpack(answer_node_request(*consumer_, request)))["error"];

@@ -27,13 +27,16 @@ class ListHandler final : public Handler {
 };
 
 constexpr MonoTime kNow{std::chrono::seconds(10)};
+constexpr WallTime kWall{std::chrono::seconds(20)};
 
 /// A log of batches, and a builder that is given what it asks for.
 class LogAndBuilder {
  public:
-  explicit LogAndBuilder(ViewBuilder::StreamPlan plan, const std::string& consumer = "")
+  explicit LogAndBuilder(ViewBuilder::StreamPlan plan, const std::string& consumer = "",
+                         bool replayed = true)
       : store_(ConsumerStore::open(dir_ / "view", handler_.tables()).value()),
-        builder_(ViewBuilder::make(*store_, handler_, consumer, {std::move(plan)}, true).value()) {}
+        builder_(
+            ViewBuilder::make(*store_, handler_, consumer, {std::move(plan)}, replayed).value()) {}
 
   /// A fetch that went out before the first beacon counts as one to another boot.
   void hear_first_beacon() { beacon(incarnation_, boot_, Sequence{0}); }
@@ -64,7 +67,7 @@ class LogAndBuilder {
           Message(std::string_view(bytes)), kNow);
     }
     REQUIRE(builder_->apply(group_bytes_max));
-    REQUIRE(builder_->commit());
+    REQUIRE(builder_->commit(kWall));
   }
 
   void beacon(const Incarnation& incarnation, const BootId& boot, Sequence head) {
@@ -73,7 +76,7 @@ class LogAndBuilder {
     builder_->subscription("a")->on_broadcast(Message(std::string_view(encode_beacon(beacon))),
                                               kNow);
     REQUIRE(builder_->apply(1 << 20));
-    REQUIRE(builder_->commit());
+    REQUIRE(builder_->commit(kWall));
   }
 
   CursorRecord record() const { return store_->cursor(store_->store().read(), "a")->value(); }
@@ -181,15 +184,15 @@ TEST_CASE("WhatIsNotCommittedHasNoEffect") {
                          Message(std::string_view(log.batches_[0])), kNow);
   REQUIRE(log.builder_->apply(1 << 20).value() > 0);
   CHECK(log.seen().empty());
-  REQUIRE(log.builder_->commit().value());
+  REQUIRE(log.builder_->commit(kWall).value());
   CHECK(log.seen().size() == 3);
-  CHECK_FALSE(log.builder_->commit().value());
+  CHECK_FALSE(log.builder_->commit(kWall).value());
 }
 
 /// A consumer "c" that registers, and has applied a log of three.
 class Applied : public LogAndBuilder {
  public:
-  Applied() : LogAndBuilder(plan_of(Sequence{0}, std::nullopt), "c") {
+  Applied() : LogAndBuilder(plan_of(Sequence{0}, std::nullopt), "c", false) {
     hear_first_beacon();
     subscribed(Sequence{0});
     append(kThree);
@@ -206,7 +209,7 @@ class Applied : public LogAndBuilder {
          Subscribed{"a", incarnation_, Sequence{3}, head_, Sequence{1}, shared}},
         {}, kNow);
     REQUIRE(builder_->apply(1 << 20));
-    REQUIRE(builder_->commit());
+    REQUIRE(builder_->commit(kWall));
   }
   /// The sidecar comes back with another log, which goes on to `head`.
   void replace(Sequence head) {
@@ -220,29 +223,58 @@ class Applied : public LogAndBuilder {
 
 TEST_CASE("AdoptingGoesOnWhereTheLogsPartedHoweverFarTheNewOneHasCome") {
   Applied log;
-  CHECK(log.builder_->adopt("a").error().code == ErrorCode::kBadInput);
-  CHECK(log.builder_->adopt("b").error().code == ErrorCode::kNotFound);
+  CHECK(log.builder_->adopt("a", kWall).error().code == ErrorCode::kBadInput);
+  CHECK(log.builder_->adopt("b", kWall).error().code == ErrorCode::kNotFound);
   log.replace(Sequence{9});
   SECTION("told to the one that saw it") {}
   SECTION("told to one that began diverged") {
     log.builder_.emplace(
         ViewBuilder::make(*log.store_, log.handler_, "c", {plan_of({}, {})}, false).value());
   }
-  CHECK(log.builder_->adopt("a").error().code == ErrorCode::kUnavailable);
+  CHECK(log.builder_->adopt("a", kWall).error().code == ErrorCode::kUnavailable);
   log.beacon(log.incarnation_, log.boot_, log.head_);  // does not tell where they parted
-  CHECK(log.builder_->adopt("a").error().code == ErrorCode::kUnavailable);
+  CHECK(log.builder_->adopt("a", kWall).error().code == ErrorCode::kUnavailable);
   log.subscribed(Sequence{2});
-  REQUIRE(log.builder_->adopt("a"));
+  REQUIRE(log.builder_->adopt("a", kWall));
   CHECK_FALSE(log.record().diverged);
   CHECK(log.record().cursor.sequence == Sequence{2});
   CHECK(log.record().cursor.incarnation == log.incarnation_);
+}
+
+/// When the live view of "a" applied a sequence.
+std::optional<WallTime> applied_at(const LogAndBuilder& log, std::uint64_t sequence) {
+  const ReadTransaction read = log.store_->store().read();
+  return log.store_->apply_times().find(read, "a", Sequence{sequence}).value();
+}
+
+TEST_CASE("ALiveViewKeepsWhenItAppliedWhatAndOneThatIsBuiltBesideItDoesNot") {
+  const bool beside = GENERATE(false, true);
+  LogAndBuilder log(plan_of(Sequence{1}, std::nullopt), "", beside);
+  log.hear_first_beacon();
+  log.append(kThree);
+  log.serve();
+  REQUIRE(log.record().cursor.sequence == Sequence{3});
+  CHECK(applied_at(log, 1) == std::nullopt);
+  CHECK(applied_at(log, 2) == (beside ? std::nullopt : std::optional(kWall)));
+  CHECK(applied_at(log, 3) == (beside ? std::nullopt : std::optional(kWall)));
+  CHECK(applied_at(log, 4) == std::nullopt);
+}
+
+TEST_CASE("WhatAnAdoptionWentBackBehindWasNotAppliedYet") {
+  Applied log;
+  REQUIRE(applied_at(log, 3) == kWall);
+  log.replace(Sequence{9});
+  log.subscribed(Sequence{2});
+  REQUIRE(log.builder_->adopt("a", kWall));
+  CHECK(applied_at(log, 2) == kWall);
+  CHECK(applied_at(log, 3) == std::nullopt);
 }
 
 TEST_CASE("AdoptingALogThatPartedLaterGoesOnAtTheCursor") {
   Applied log;
   log.replace(Sequence{9});
   log.subscribed(Sequence{7});
-  REQUIRE(log.builder_->adopt("a"));
+  REQUIRE(log.builder_->adopt("a", kWall));
   CHECK(log.record().cursor.sequence == Sequence{3});
 }
 
@@ -258,7 +290,7 @@ TEST_CASE("AdoptingFromBeforeItsStartBeginsThereFromThenOn") {
       ViewBuilder::make(*log.store_, log.handler_, "c", {plan_of({}, {})}, false).value());
   log.incarnation_ = Incarnation::random();
   log.subscribed(Sequence{1});
-  REQUIRE(log.builder_->adopt("a"));
+  REQUIRE(log.builder_->adopt("a", kWall));
   CHECK(log.record().start == Sequence{1});  // a rebuild would lack 2 and 3 otherwise
 }
 
@@ -272,13 +304,13 @@ TEST_CASE("ALogThatABatchNamedFirstIsTheOneAdopted") {
   log.builder_->subscription("a")->on_broadcast(Message(std::string_view(log.batches_.back())),
                                                 kNow);
   REQUIRE(log.builder_->apply(1 << 20));
-  REQUIRE(log.builder_->commit());
+  REQUIRE(log.builder_->commit(kWall));
   REQUIRE(log.record().diverged);
-  CHECK(log.builder_->adopt("a").error().code == ErrorCode::kUnavailable);
+  CHECK(log.builder_->adopt("a", kWall).error().code == ErrorCode::kUnavailable);
   log.boot_ = BootId::random();
   log.beacon(log.incarnation_, log.boot_, Sequence{1});
   log.subscribed(Sequence{0});
-  REQUIRE(log.builder_->adopt("a"));
+  REQUIRE(log.builder_->adopt("a", kWall));
   CHECK(log.record().cursor.incarnation == log.incarnation_);
   CHECK(log.record().cursor.incarnation != old);
   CHECK(log.record().cursor.sequence == Sequence{0});
