@@ -1,7 +1,6 @@
 // forebay consumers list | reset | forget
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <future>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -16,29 +15,14 @@
 namespace forebay {
 namespace {
 
-Result<Json> report_of(const Globals& globals, const Topology& topology, const Sidecar& sidecar) {
-  const auto reached = reach(globals, topology, sidecar);
-  if (!reached) return fail(reached.error());
-  const auto client = reached->control();
-  if (!client) return fail(client.error());
-  return report_of(**client);
-}
-
-/// All sidecars at once, so that those which are down cost one timeout together.
 ConsumersHeard hear(const Globals& globals, const Topology& topology) {
-  std::vector<std::future<Result<Json>>> asked;
-  for (const Sidecar& sidecar : topology.sidecars) {
-    asked.push_back(
-        std::async(std::launch::async, [&] { return report_of(globals, topology, sidecar); }));
-  }
   ConsumersHeard heard;
+  heard.sidecars = reports_of_all(globals, topology, limits::kStatusTimeout);
   for (const Node& node : topology.nodes) {
     if (node.subscribes.empty()) continue;
     if (auto status = node_status(topology, node))
       heard.nodes.emplace(node.name, std::move(*status));
   }
-  for (std::size_t i = 0; i < asked.size(); ++i)
-    heard.sidecars.emplace(topology.sidecars[i].name, asked[i].get());
   return heard;
 }
 

@@ -20,6 +20,7 @@ int run(int argc, char** argv) {
   forebay::add_query_verb(app, globals);
   forebay::add_status_verb(app, globals);
   forebay::add_tail_verb(app, globals);
+  forebay::add_trace_verb(app, globals);
   forebay::add_topology_verb(app, globals);
   forebay::add_up_verb(app, globals);
   forebay::add_replay_verb(app, globals);

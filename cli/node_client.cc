@@ -150,13 +150,17 @@ Result<ReplayOutcome> NodeClient::replay(const ReplayRequest& request) {
   return outcome;
 }
 
-Result<Json> node_status(const Topology& topology, const Node& node) {
+Result<std::unique_ptr<NodeClient>> reach_node(const Topology& topology, const Node& node) {
   const std::string endpoint = node_endpoints(topology, node).control;
   std::error_code ignored;
   // Who never ran here is not waited for.
   if (!std::filesystem::exists(endpoint.substr(std::string_view("ipc://").size()), ignored))
     return fail(ErrorCode::kNotFound, "there is no socket " + endpoint);
-  const auto client = NodeClient::connect(topology, node);
+  return NodeClient::connect(topology, node);
+}
+
+Result<Json> node_status(const Topology& topology, const Node& node) {
+  const auto client = reach_node(topology, node);
   if (!client) return fail(client.error());
   return (*client)->ask({{"op", "status"}}, limits::kStatusTimeout);
 }

@@ -58,8 +58,12 @@ class NodeClient {
   std::optional<Socket> dealer_;
 };
 
-/// What a consumer node says of itself; kNotFound, at once, where it has no socket on this host: it
-/// never ran here.
+/// Like NodeClient::connect; kNotFound, at once, where the node has no socket on this host: it never ran
+/// here.
+[[nodiscard]] Result<std::unique_ptr<NodeClient>> reach_node(const Topology& topology,
+                                                             const Node& node);
+
+/// What a consumer node says of itself, as reach_node finds it.
 [[nodiscard]] Result<Json> node_status(const Topology& topology, const Node& node);
 
 }  // namespace forebay

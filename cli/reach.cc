@@ -1,6 +1,7 @@
 #include "cli/reach.h"
 
 #include <algorithm>
+#include <future>
 
 #include "cli/status_report.h"
 #include "common/base/limits.h"
@@ -71,13 +72,31 @@ Result<Reached> reach_stream(const Globals& globals, const Topology& topology,
   return reach(globals, topology, *owner);
 }
 
-Result<nlohmann::ordered_json> report_of(ControlClient& client) {
-  const auto answer = client.request(StatusRequest{}, limits::kStatusTimeout);
+Result<nlohmann::ordered_json> report_of(ControlClient& client, std::chrono::milliseconds timeout) {
+  const auto answer = client.request(StatusRequest{}, timeout);
   if (!answer) return fail(answer.error());
   const auto* status = std::get_if<StatusReport>(&answer->body);
   auto report = parse_report(status == nullptr ? std::string_view() : status->report);
   if (!report) return fail(report.error().in("the sidecar at " + client.endpoint()));
   return report;
+}
+
+std::map<std::string, Result<nlohmann::ordered_json>> reports_of_all(
+    const Globals& globals, const Topology& topology, std::chrono::milliseconds timeout) {
+  const auto ask = [&](const Sidecar& sidecar) -> Result<nlohmann::ordered_json> {
+    const auto reached = reach(globals, topology, sidecar);
+    if (!reached) return fail(reached.error());
+    const auto client = reached->control();
+    if (!client) return fail(client.error());
+    return report_of(**client, timeout);
+  };
+  std::vector<std::future<Result<nlohmann::ordered_json>>> asked;
+  for (const Sidecar& sidecar : topology.sidecars)
+    asked.push_back(std::async(std::launch::async, [&] { return ask(sidecar); }));
+  std::map<std::string, Result<nlohmann::ordered_json>> reports;
+  for (std::size_t i = 0; i < asked.size(); ++i)
+    reports.emplace(topology.sidecars[i].name, asked[i].get());
+  return reports;
 }
 
 Result<const Node*> reach_sourcing_node(const Topology& topology, const std::string& name) {

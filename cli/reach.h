@@ -2,12 +2,14 @@
 // the network, as an operator of the topology.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 
 #include "cli/verb.h"
+#include "common/base/limits.h"
 #include "common/base/result.h"
 #include "common/client/control_client.h"
 #include "topology/endpoints.h"
@@ -37,7 +39,13 @@ struct Reached {
                                            const std::string& stream);
 
 /// What a sidecar reports of itself (`status`).
-[[nodiscard]] Result<nlohmann::ordered_json> report_of(ControlClient& client);
+[[nodiscard]] Result<nlohmann::ordered_json> report_of(
+    ControlClient& client, std::chrono::milliseconds timeout = limits::kStatusTimeout);
+
+/// What each sidecar of the topology reports, or why not, by name. All are asked at once, so that those
+/// which are down cost one timeout together.
+[[nodiscard]] std::map<std::string, Result<nlohmann::ordered_json>> reports_of_all(
+    const Globals& globals, const Topology& topology, std::chrono::milliseconds timeout);
 
 /// The sourcing node of that name; empty: the only one. kBadInput says which there are.
 [[nodiscard]] Result<const Node*> reach_sourcing_node(const Topology& topology,

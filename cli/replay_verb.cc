@@ -58,6 +58,9 @@ class NodeSink final : public ReplaySink {
     request_.stream = stream_;
     request_.commit_time = item.batch.header().place.commit_time;
     request_.shared = item.batch.shared();
+    request_.producer = item.batch.header().origin.producer;
+    request_.producer_sequence = item.batch.header().origin.last;
+    request_.first = item.batch.header().first();
     request_.events.push_back({item.sequence(), item.encoded});
     return {};
   }

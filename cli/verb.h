@@ -64,6 +64,7 @@ void add_publish_verb(CLI::App& app, Globals& globals);
 void add_query_verb(CLI::App& app, Globals& globals);
 void add_status_verb(CLI::App& app, Globals& globals);
 void add_tail_verb(CLI::App& app, Globals& globals);
+void add_trace_verb(CLI::App& app, Globals& globals);
 void add_topology_verb(CLI::App& app, Globals& globals);
 void add_up_verb(CLI::App& app, Globals& globals);
 void add_replay_verb(CLI::App& app, Globals& globals);

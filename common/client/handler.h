@@ -2,7 +2,8 @@
 //
 // The library calls it from one thread, in sequence order per stream, inside the transaction that
 // also moves the cursor; so each event changes the view exactly once. Streams have no order among
-// each other: fold each view record from one stream only.
+// each other: fold each view record from one stream only. What it publishes because of an event says
+// so with caused_by.h.
 #pragma once
 
 #include <string>
@@ -23,6 +24,10 @@ struct EventContext {
   Sequence sequence;
   WallTime commit_time;
   bool replayed = false;  // from a replay, not from the live stream
+  // What names an event that was published without an id (caused_by.h):
+  ProducerId producer = {};
+  ProducerSequence producer_sequence = {};  // of its batch's last event
+  std::uint64_t index = 0;                  // in its batch
 };
 
 /// Sequences that cannot be had any more (trimmed, damaged); the cursor jumps past them.

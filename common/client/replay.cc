@@ -9,10 +9,27 @@ namespace forebay {
 namespace {
 
 constexpr std::string_view kOp = "replay";
-constexpr std::uint32_t kFields = 5;
+constexpr std::uint32_t kFields = 6;
 
 tl::unexpected<Error> unreadable(const std::string& what) {
   return fail(ErrorCode::kBadInput, "a replay's " + what);
+}
+
+/// As the int64 of the same bits, which is what MsgpackCursor reads.
+void pack_bits(MsgpackPacker& pack, std::uint64_t value) {
+  pack.pack_int64(static_cast<std::int64_t>(value));
+}
+
+bool read_batch(MsgpackCursor& cursor, ReplayRequest& request) {
+  if (cursor.array() != 3) return false;
+  std::uint64_t* const numbers[] = {&request.producer.value, &request.producer_sequence.value,
+                                    &request.first.value};
+  for (std::uint64_t* number : numbers) {
+    const auto bits = cursor.integer();
+    if (!bits) return false;
+    *number = static_cast<std::uint64_t>(*bits);
+  }
+  return true;
 }
 
 Result<std::vector<ReplayRequest::Event>> read_events(MsgpackCursor& cursor) {
@@ -47,6 +64,11 @@ std::string encode_replay(const ReplayRequest& request) {
   pack.pack_int64(unix_ns(request.commit_time));
   pack_text(pack, "shared");
   raw(request.shared);
+  pack_text(pack, "batch");
+  pack.pack_array(3);
+  pack_bits(pack, request.producer.value);
+  pack_bits(pack, request.producer_sequence.value);
+  pack_bits(pack, request.first.value);
   pack_text(pack, "events");
   pack.pack_array(static_cast<std::uint32_t>(request.events.size()));
   for (const ReplayRequest::Event& event : request.events) {
@@ -65,7 +87,7 @@ bool is_replay(std::string_view bytes) {
 Result<ReplayRequest> decode_replay(std::string_view bytes) {
   MsgpackCursor cursor(bytes);
   if (cursor.map() != kFields || cursor.text() != "op" || cursor.text() != kOp) {
-    return unreadable("request has other fields than op, stream, time, shared, events");
+    return unreadable("request has other fields than op, stream, time, shared, batch, events");
   }
   ReplayRequest request;
   const auto stream = cursor.text() == "stream" ? cursor.text() : std::nullopt;
@@ -74,11 +96,17 @@ Result<ReplayRequest> decode_replay(std::string_view bytes) {
   if (!time) return unreadable("\"time\" is no integer");
   const auto shared = cursor.text() == "shared" ? cursor.any() : std::nullopt;
   if (!shared || !check_attributes(*shared)) return unreadable("\"shared\" are no attributes");
+  request.stream = *stream;
+  request.commit_time = wall_from_unix_ns(*time);
+  request.shared = *shared;
+  if (cursor.text() != "batch" || !read_batch(cursor, request))
+    return unreadable("\"batch\" is not [producer, producer sequence, first sequence]");
   if (cursor.text() != "events") return unreadable("\"events\" are not there");
   auto events = read_events(cursor);
   if (!events) return fail(events.error());
   if (!cursor.at_end()) return unreadable("request goes on after its end");
-  return ReplayRequest{*stream, wall_from_unix_ns(*time), *shared, std::move(*events)};
+  request.events = std::move(*events);
+  return request;
 }
 
 ReplayOutcome replay_events(Handler& handler, Store& store, const ReplayRequest& request) {
@@ -90,7 +118,10 @@ ReplayOutcome replay_events(Handler& handler, Store& store, const ReplayRequest&
     Result<void> accepted;
     if (event) {
       accepted =
-          handler.apply(*event, {request.stream, each.sequence, request.commit_time, true}, writer);
+          handler.apply(*event,
+                        {request.stream, each.sequence, request.commit_time, true, request.producer,
+                         request.producer_sequence, each.sequence.value - request.first.value},
+                        writer);
     } else {
       accepted = fail(event.error());
     }

@@ -2,7 +2,8 @@
 // the log and asks the node, a batch's choice of events at a time, to apply them again. They reach
 // the handler marked as replayed; no cursor moves and nothing is recorded.
 //
-//   request  {op: "replay", stream, time: commit time ns, shared: {…}, events: [[sequence, event]…]}
+//   request  {op: "replay", stream, time: commit time ns, shared: {…},
+//             batch: [producer, its last producer sequence, first sequence], events: [[sequence, event]…]}
 //   answer   {applied, refused: [[sequence, reason]…]}
 #pragma once
 
@@ -29,6 +30,9 @@ struct ReplayRequest {
   WallTime commit_time;
   std::string_view shared;  // the batch's shared attributes, encoded
   std::vector<Event> events;
+  ProducerId producer = {};
+  ProducerSequence producer_sequence = {};  // the batch's last
+  Sequence first = {};                      // the batch's
 };
 
 /// What came of it.

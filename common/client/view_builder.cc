@@ -108,8 +108,11 @@ Result<std::size_t> ViewBuilder::apply_events(const std::string& stream, StreamS
         shared ? decode_event(*encoded, events.batch.shared()) : fail(shared.error());
     Result<void> accepted;
     if (event) {
-      accepted =
-          handler_->apply(*event, {stream, sequence, header.place.commit_time, replayed_}, writer);
+      accepted = handler_->apply(
+          *event,
+          {stream, sequence, header.place.commit_time, replayed_, header.origin.producer,
+           header.origin.last, sequence.value - header.first().value},
+          writer);
     } else {
       accepted = fail(event.error());
     }

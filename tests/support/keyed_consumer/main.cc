@@ -3,7 +3,7 @@
 // and key; data with a `refuse` text is refused with it; gaps are kept in a table of the view, so
 // that a test sees what the handler was told. Operators ask it at control.sock, the test at
 // test.sock: {view} is answered by that view, dumped. With --record it keeps no view, and writes each
-// event into a file.
+// event into a file; with --then it publishes for each event one that follows from it.
 #include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
@@ -13,7 +13,9 @@
 
 #include "common/base/limits.h"
 #include "common/base/logging.h"
+#include "common/client/caused_by.h"
 #include "common/client/consumer.h"
+#include "common/client/publisher.h"
 #include "common/event/json_value.h"
 #include "common/service/memory_faults.h"
 #include "common/service/signals.h"
@@ -74,6 +76,27 @@ class RecordingHandler final : public Handler {
 
  private:
   std::ofstream file_;
+};
+
+/// Keeps no view: publishes a `value.followed` of each event, the event's sequence its number, so that
+/// what was published before a crash is not published twice.
+class FollowingHandler final : public Handler {
+ public:
+  explicit FollowingHandler(Publisher& publisher) : publisher_(publisher) {}
+  std::vector<std::string> tables() const override { return {}; }
+
+  Result<void> apply(const EventView& event, const EventContext& context, ViewWriter&) override {
+    Event next{.type = "value.followed", .subject = std::string(event.subject)};
+    next.data = event.data;
+    next.attributes = caused_by(event, context);
+    next.attributes["id"] = event_id(event, context) + "-followed";
+    const ProducerSequence number{context.sequence.value};
+    if (number <= publisher_.acknowledged().position) return {};
+    return publisher_.publish_within(limits::kRequestTimeout, next, number);
+  }
+
+ private:
+  Publisher& publisher_;
 };
 
 Json entries(const ReadTransaction& read, Table table) {
@@ -142,7 +165,8 @@ Result<void> serve(Consumer& consumer, const std::string& endpoint) {
 }
 
 Result<void> run(const std::string& name, const std::string& state,
-                 const std::vector<std::string>& link_texts, const std::string& record) {
+                 const std::vector<std::string>& link_texts, const std::string& record,
+                 const std::string& then) {
   const auto lock = StateLock::take(state);
   if (!lock) return fail(lock.error());
   std::vector<SidecarLink> links;
@@ -161,34 +185,54 @@ Result<void> run(const std::string& name, const std::string& state,
   }
   KeyedHandler keyed;
   RecordingHandler recording(record);
+  std::unique_ptr<Publisher> publisher;
+  std::optional<FollowingHandler> following;
+  if (!then.empty()) {
+    const std::vector<std::string> words = CLI::detail::split(then, ',');  // FOLDER,stream
+    auto connected = Publisher::connect({.ingest = "ipc://" + words.at(0) + "/ingest.sock",
+                                         .control = "ipc://" + words[0] + "/control.sock",
+                                         .stream = words.at(1),
+                                         .name = name});
+    if (!connected) return fail(connected.error());
+    publisher = std::move(*connected);
+    const auto registered = publisher->wait_registered(limits::kRequestTimeout);
+    if (!registered) return fail(registered.error());
+    following.emplace(*publisher);
+  }
   const bool records = !record.empty();
+  Handler& without_view = following ? static_cast<Handler&>(*following) : recording;
   auto consumer = Consumer::open({.name = name,
                                   .state_dir = state,
                                   .links = std::move(links),
                                   .control = "ipc://" + state + "/control.sock",
                                   .takes_replays = records},
-                                 records ? static_cast<Handler&>(recording) : keyed);
+                                 records || following ? without_view : keyed);
   if (!consumer) return fail(consumer.error());
-  return serve(**consumer, "ipc://" + state + "/test.sock");
+  auto served = serve(**consumer, "ipc://" + state + "/test.sock");
+  if (!served || !publisher) return served;
+  if (const auto durable = publisher->flush(limits::kRequestTimeout); !durable)
+    return fail(durable.error());
+  return {};
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   CLI::App app("A consumer for tests, with a view of sums by key.", "forebay-test-consumer");
-  std::string name, state, record;
+  std::string name, state, record, then;
   std::vector<std::string> links;
   app.add_option("--name", name)->required();
   app.add_option("--state", state, "its folder; control.sock and test.sock are bound there")
       ->required();
   app.add_option("--record", record, "keep no view; append a line of each event to this file");
+  app.add_option("--then", then, "FOLDER,stream: keep no view; publish there what follows");
   app.add_option("LINK", links, "SIDECAR_FOLDER,stream=start,…")->required();
   CLI11_PARSE(app, argc, argv);
   set_up_logging(name);
   explain_memory_faults(
       name,
       "if it is a view's, stop, move the folder `views` away, and start: the view is built anew");
-  if (const auto done = run(name, state, links, record); !done) {
+  if (const auto done = run(name, state, links, record, then); !done) {
     spdlog::critical("{}", done.error().message);
     return 1;
   }

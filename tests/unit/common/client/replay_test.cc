@@ -4,6 +4,8 @@
 #include <deque>
 
 #include "common/base/limits.h"
+#include "common/client/caused_by.h"
+#include "common/event/batch.h"
 #include "common/event/event_codec.h"
 #include "tests/support/temp_dir.h"
 
@@ -16,6 +18,7 @@ class SeeingHandler final : public Handler {
   std::vector<std::string> tables() const override { return {}; }
   Result<void> apply(const EventView& event, const EventContext& context, ViewWriter&) override {
     if (event.type == "refused") return fail(ErrorCode::kBadInput, reason);
+    last_id = event_id(event, context);
     seen.push_back(std::string(context.stream) + ' ' + std::to_string(context.sequence.value) +
                    ' ' + std::string(event.type) + ' ' +
                    std::to_string(unix_ns(context.commit_time)) +
@@ -23,6 +26,7 @@ class SeeingHandler final : public Handler {
     return {};
   }
   std::vector<std::string> seen;
+  std::string last_id;
   std::string reason = "not this one";
 };
 
@@ -68,6 +72,22 @@ TEST_CASE_METHOD(ReplayTest, "TheHandlerSeesReplayedEventsInOrderAndMarked") {
   CHECK(outcome.refused.empty());
   CHECK(handler_.seen ==
         std::vector<std::string>{"orders 4 a 12 replayed", "orders 9 b 12 replayed"});
+}
+
+TEST_CASE_METHOD(ReplayTest, "AReplayedEventWithoutAnIdHasTheIdItAlwaysHad") {
+  const std::string event = encoded("a");
+  constexpr std::uint64_t kLarge = 0xfedc'ba98'7654'3210;
+  replay(encode_replay({"orders",
+                        WallTime{},
+                        "\x80",
+                        {{Sequence{4}, event}},
+                        ProducerId{kLarge},
+                        ProducerSequence{kLarge + 1},
+                        Sequence{2}}));
+  BatchHeader batch;
+  batch.origin.producer = ProducerId{kLarge};
+  batch.origin.last = ProducerSequence{kLarge + 1};
+  CHECK(handler_.last_id == derived_event_id(batch, 2));
 }
 
 TEST_CASE_METHOD(ReplayTest, "ARefusedEventIsNamedAndTheRestGoesOn") {
