@@ -1,6 +1,6 @@
 // When a consumer applied what: for each group of each stream, the time just before its commit, put in
-// the transaction that moves the cursor. `forebay trace` asks for it. Bounded: of each stream the last
-// hundred thousand groups or more.
+// the transaction that moves the cursor. `forebay trace` asks for it. Bounded: of each stream some
+// hundred thousand groups.
 //
 //   key    stream, zero byte, u64 BE of 2^64 - 1 - the first sequence, so that the newest row comes first
 //   value  per group, in order: u64 last sequence, i64 time
