@@ -1,6 +1,7 @@
 #include "cli/status_asker.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <future>
 
 #include "cli/node_client.h"
@@ -9,6 +10,7 @@
 #include "common/base/limits.h"
 #include "common/client/control_client.h"
 #include "common/event/batch.h"
+#include "topology/endpoints.h"
 
 namespace forebay {
 namespace {
@@ -23,9 +25,21 @@ Result<Nanoseconds> age_after(ControlClient& client, const std::string& stream, 
   return std::max(SystemClock().wall() - header->place.commit_time, Nanoseconds(0));
 }
 
+bool has_socket_here(const Topology& topology, const Sidecar& sidecar) {
+  const std::string endpoint = bind_endpoints(topology, sidecar).control.front();
+  std::error_code ignored;
+  return std::filesystem::exists(endpoint.substr(std::string_view("ipc://").size()), ignored);
+}
+
 SidecarAnswer ask(const Globals& globals, const Topology& topology, const Sidecar& sidecar) {
   SidecarAnswer answer{sidecar.name, {}, Json(), {}, {}, {}};
   for (const Stream& stream : sidecar.streams) answer.streams.push_back(stream.name);
+  if (globals.key_path.empty() && topology.hosts.size() > 1 &&
+      !has_socket_here(topology, sidecar)) {
+    answer.report = fail(ErrorCode::kUnavailable,
+                         "runs on host " + sidecar.host + ", or not at all (--key asks from here)");
+    return answer;
+  }
   const auto reached = reach(globals, topology, sidecar);
   if (!reached) {
     answer.report = fail(reached.error());
