@@ -87,7 +87,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="fb-", dir="/tmp") as folder:
         config = pathlib.Path(os.environ["FOREBAY_BIN"]).parent / "CPackConfig.cmake"
         packed = pathlib.Path(folder) / "packed"
-        subprocess.run(["cpack", "--config", config, "-B", packed], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(["cpack", "--config", config, "-B", packed], cwd=folder, check=True, capture_output=True)
         hosts = Hosts(next(packed.glob("forebay_*.deb")))
     try:
         for what, *step in steps():
