@@ -58,7 +58,7 @@ class Search {
 
   void read_all() {
     for (const Part& part : parts_) {
-      if (found_.events.size() < kTracedEventsMax) read(part);
+      if (found_.events.size() < limits::kTracedEventsMax) read(part);
     }
     std::sort(found_.events.begin(), found_.events.end(),
               [](const TracedEvent& one, const TracedEvent& other) {
@@ -89,7 +89,7 @@ class Search {
                                     " on are not in the log: " + missing->reason);
         done_ += missing->count;
       } else if (!look(part, std::get<RangeReader::Events>(**piece))) {
-        return miss(part.range.stream, "more than " + std::to_string(kTracedEventsMax) +
+        return miss(part.range.stream, "more than " + std::to_string(limits::kTracedEventsMax) +
                                            " events match: the rest was not read; say a shorter "
                                            "range");
       }
@@ -116,7 +116,7 @@ class Search {
         continue;
       }
       if (!sought_.is(stream, header, index, *event)) continue;
-      if (found_.events.size() == kTracedEventsMax) return false;
+      if (found_.events.size() == limits::kTracedEventsMax) return false;
       Attributes attributes = event->all_attributes();
       if (!event->text_attribute("id"))
         attributes.insert_or_assign("id", derived_event_id(header, index));

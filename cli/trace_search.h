@@ -13,8 +13,6 @@
 
 namespace forebay {
 
-inline constexpr std::size_t kTracedEventsMax = 10'000;
-
 struct TracedEvent {
   std::string sidecar, stream;
   Incarnation incarnation;

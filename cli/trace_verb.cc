@@ -33,8 +33,8 @@ std::map<std::string, Json> ask_node(
     const auto sequences = found.find(interest.stream);
     if (sequences == found.end()) continue;
     Json all;
-    for (std::size_t at = 0; at < sequences->second.size(); at += kAppliedSequencesMax) {
-      const std::size_t end = std::min(at + kAppliedSequencesMax, sequences->second.size());
+    for (std::size_t at = 0; at < sequences->second.size(); at += limits::kAppliedSequencesMax) {
+      const std::size_t end = std::min(at + limits::kAppliedSequencesMax, sequences->second.size());
       Json some = Json::array();
       for (std::size_t i = at; i < end; ++i) some.push_back(sequences->second[i]);
       auto answer =

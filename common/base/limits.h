@@ -152,6 +152,11 @@ inline constexpr std::size_t kAlertsMax = 1024;  // raised at once
 inline constexpr std::size_t kAlertHistoryMax = 256;
 inline constexpr seconds kAlertHookTimeout{30};
 inline constexpr std::size_t kAlertHookQueueMax = 256;
+inline constexpr std::size_t kApplyTimesGroupsPerRow = 100;  // two rows fit on a page
+inline constexpr std::size_t kApplyTimesRowsMax = 1000;      // of a stream
+inline constexpr std::size_t kAppliedSequencesMax = 1000;    // of a request
+inline constexpr std::size_t kTracedEventsMax = 10'000;
+inline constexpr milliseconds kTimeServicePatience{500};  // who asks asks again
 inline constexpr seconds kMetricsBindInterval{10};  // between attempts at a port that is taken
 inline constexpr int kMetricsThreads = 2;
 inline constexpr seconds kMetricsPatience{1};  // with a connection that asks nothing

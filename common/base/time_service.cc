@@ -2,11 +2,13 @@
 
 #include <systemd/sd-bus.h>
 
+#include "common/base/limits.h"
+
 namespace forebay {
 namespace {
 
-// The first question may have to start it; who asks asks again.
-constexpr unsigned kPatienceUs = 500'000;
+constexpr std::uint64_t kPatienceUs =
+    std::chrono::microseconds(limits::kTimeServicePatience).count();
 
 }  // namespace
 

@@ -6,13 +6,14 @@
 #include <vector>
 
 #include "common/base/bytes.h"
+#include "common/base/limits.h"
 #include "common/store/table_cursor.h"
 
 namespace forebay {
 namespace {
 
 constexpr std::size_t kEntryBytes = sizeof(std::uint64_t) + sizeof(std::int64_t);
-constexpr std::size_t kRowBytesMax = kApplyTimesGroupsPerRow * kEntryBytes;
+constexpr std::size_t kRowBytesMax = limits::kApplyTimesGroupsPerRow * kEntryBytes;
 
 std::string prefix_of(std::string_view stream) { return std::string(stream) + '\0'; }
 
@@ -86,7 +87,7 @@ Result<void> ApplyTimes::put(WriteTransaction& write, std::string_view stream, S
     TableCursor newest(write, table_);
     if (newest.seek(prefix) && newest.key().starts_with(prefix)) {
       const auto row = Row::read(stream, newest.key(), newest.value());
-      if (row && row->last() + 1 == first && row->groups() < kApplyTimesGroupsPerRow) {
+      if (row && row->last() + 1 == first && row->groups() < limits::kApplyTimesGroupsPerRow) {
         const std::string key(newest.key());
         std::string bytes(row->bytes());
         append_group(bytes, last, time);
@@ -100,7 +101,7 @@ Result<void> ApplyTimes::put(WriteTransaction& write, std::string_view stream, S
   std::vector<std::string> too_old;
   std::size_t rows = 0;
   write.for_each(table_, prefix, [&](std::string_view key, std::string_view) {
-    if (++rows > kApplyTimesRowsMax) too_old.emplace_back(key);
+    if (++rows > limits::kApplyTimesRowsMax) too_old.emplace_back(key);
     return true;
   });
   for (const std::string& key : too_old) {

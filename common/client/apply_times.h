@@ -17,9 +17,6 @@
 
 namespace forebay {
 
-inline constexpr std::size_t kApplyTimesGroupsPerRow = 100;  // so that two rows fit on a page
-inline constexpr std::size_t kApplyTimesRowsMax = 1000;      // of a stream
-
 class ApplyTimes {
  public:
   explicit ApplyTimes(Table table) : table_(table) {}

@@ -101,9 +101,11 @@ Result<Json> fate_of(const ConsumerStore& store, const ReadTransaction& read,
 
 Result<std::vector<Sequence>> sequences_of(const Json& request) {
   const auto found = request.find("sequences");
-  if (found == request.end() || !found->is_array() || found->size() > kAppliedSequencesMax) {
+  if (found == request.end() || !found->is_array() ||
+      found->size() > limits::kAppliedSequencesMax) {
     return fail(ErrorCode::kBadInput, "\"sequences\" are no list of at most " +
-                                          std::to_string(kAppliedSequencesMax) + " sequences");
+                                          std::to_string(limits::kAppliedSequencesMax) +
+                                          " sequences");
   }
   std::vector<Sequence> sequences;
   for (const Json& each : *found) {

@@ -31,8 +31,6 @@
 
 namespace forebay {
 
-inline constexpr std::size_t kAppliedSequencesMax = 1000;  // of a request
-
 /// What `status` answers.
 [[nodiscard]] Json node_status(const Consumer& consumer);
 

@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 #include <map>
 
+#include "common/base/limits.h"
 #include "tests/support/temp_dir.h"
 
 namespace forebay {
@@ -49,15 +50,15 @@ TEST_CASE_METHOD(ApplyTimesTest, "ASequenceWasAppliedWhenItsGroupWas") {
 
 TEST_CASE_METHOD(ApplyTimesTest, "OnlyTheLastRowsOfAStreamAreKeptAndAnotherStreamsAreLeftAlone") {
   REQUIRE(times_.put(write_, "b", Sequence{1}, Sequence{1}, at(1)));
-  constexpr std::size_t kKept = kApplyTimesRowsMax * kApplyTimesGroupsPerRow;
+  constexpr std::size_t kKept = limits::kApplyTimesRowsMax * limits::kApplyTimesGroupsPerRow;
   for (std::size_t i = 0; i < kKept; ++i) put(1, 2);
   CHECK(find(1) == at(2));
-  CHECK(write_.count(Table{0}) == kApplyTimesRowsMax + 1);
+  CHECK(write_.count(Table{0}) == limits::kApplyTimesRowsMax + 1);
   put(1, 3);
-  CHECK(write_.count(Table{0}) == kApplyTimesRowsMax + 1);
-  CHECK(find(kApplyTimesGroupsPerRow) == std::nullopt);
-  CHECK(find(kApplyTimesGroupsPerRow + 1) == at(2));
-  CHECK(times_.oldest(write_, "a").value()->first == Sequence{kApplyTimesGroupsPerRow + 1});
+  CHECK(write_.count(Table{0}) == limits::kApplyTimesRowsMax + 1);
+  CHECK(find(limits::kApplyTimesGroupsPerRow) == std::nullopt);
+  CHECK(find(limits::kApplyTimesGroupsPerRow + 1) == at(2));
+  CHECK(times_.oldest(write_, "a").value()->first == Sequence{limits::kApplyTimesGroupsPerRow + 1});
   CHECK(find(kKept + 1) == at(3));
   CHECK(times_.find(write_, "b", Sequence{1}).value() == at(1));
 }

@@ -171,8 +171,8 @@ TEST_CASE_METHOD(NodeControlTest, "WhatBecameOfSequencesIsAskedOfAStreamAndSoMan
     return ask({{"op", "applied"}, {"stream", "a"}, {"sequences", sequences}});
   };
   Json many = Json::array();
-  for (std::uint64_t i = 1; i <= kAppliedSequencesMax; ++i) many.push_back(i);
-  CHECK(ask_of(many)["applied"].size() == kAppliedSequencesMax);
+  for (std::uint64_t i = 1; i <= limits::kAppliedSequencesMax; ++i) many.push_back(i);
+  CHECK(ask_of(many)["applied"].size() == limits::kAppliedSequencesMax);
   CHECK(ask_of(many)["oldest"].is_null());
   many.push_back(1u);
   CHECK(ask_of(many)["error"]["code"] == "bad_input");
