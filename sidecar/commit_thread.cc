@@ -44,7 +44,9 @@ bool CommitThread::commit_at_once(const std::function<void()>& tell) {
 /// committed.
 BroadcastNews CommitThread::commit(std::vector<Work> work) {
   const MonoTime begin = clock_.mono();
+  began_ = begin;
   auto outcome = committer_.commit(std::move(work));
+  began_ = MonoTime{};
   if (!outcome) {
     failure_.set(outcome.error());
     return {};
@@ -58,6 +60,11 @@ BroadcastNews CommitThread::commit(std::vector<Work> work) {
   BroadcastNews news{std::exchange(outcome->batches, {}), std::exchange(outcome->trimmed, {})};
   outcomes_.post(std::move(*outcome));
   return news;
+}
+
+Nanoseconds CommitThread::under_way() const {
+  const MonoTime began = began_;
+  return began == MonoTime{} ? Nanoseconds(0) : clock_.mono() - began;
 }
 
 DurationHistogram CommitThread::times() const {

@@ -2,6 +2,7 @@
 // turn takes what is queued, commits it, has it broadcast, and posts what came of it.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <mutex>
 #include <vector>
@@ -47,6 +48,8 @@ class CommitThread {
 
   /// How long all commits since the start took; from any thread.
   [[nodiscard]] DurationHistogram times() const;
+  /// For how long the present one has been under way; from any thread. Zero: there is none.
+  [[nodiscard]] Nanoseconds under_way() const;
 
  private:
   [[nodiscard]] BroadcastNews commit(std::vector<Work> work);
@@ -61,6 +64,7 @@ class CommitThread {
   Mailbox<CommitOutcome> outcomes_;
   mutable std::mutex times_mutex_;
   DurationHistogram times_;
+  std::atomic<MonoTime> began_{};  // the present one; zero: there is none
 };
 
 }  // namespace forebay

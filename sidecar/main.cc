@@ -143,7 +143,7 @@ int run(const std::string& topology_path, const std::string& name) {
   auto options = options_of(*topology, name);
   if (!options) return failed(options.error());
   next = std::move(*options);
-  while (next) {
+  while (next && !signals.stopped()) {
     serving = std::exchange(next, std::nullopt);
     if (const auto served = run_sidecar(*serving, signals); !served) {
       say_last_words(served.error().message);

@@ -48,14 +48,16 @@ void ClockTrust::vouch() {
   known_ = {clock_.wall(), clock_.since_boot(), false, clock_.host_boot()};
 }
 
-bool ClockTrust::trusted() {
+bool ClockTrust::trusted(bool asks) {
   if (!known_.doubted && !jumped()) return true;
-  if (clock_.synchronised()) {
-    vouch();
-    return true;
-  }
   known_.doubted = true;
-  return false;
+  // To ask may take a while, and this is the way of each commit.
+  const MonoTime now = clock_.mono();
+  if (!asks || now < next_question_) return false;
+  next_question_ = now + limits::kClockQuestionInterval;
+  if (!clock_.synchronised()) return false;
+  vouch();
+  return true;
 }
 
 Trimmer::Trimmer(Log& log, const Clock& clock, Holds& holds, std::vector<RetentionPolicy> policies)
@@ -68,7 +70,7 @@ Trimmer::Trimmer(Log& log, const Clock& clock, Holds& holds, std::vector<Retenti
 Result<void> Trimmer::watch_clock() {
   const bool was_doubted = log_.clock() && log_.clock()->doubted;
   if (holds_.take_vouched_for_clock()) trust_.vouch();
-  const bool trusted = trust_.trusted();
+  const bool trusted = trust_.trusted(keeps_by_age());
   holds_.doubt_clock(!trusted && keeps_by_age());
   const ClockRecord& known = trust_.known();
   const bool written = log_.clock() == known;

@@ -40,7 +40,8 @@ class ClockTrust {
   /// `record`: what the log knows. `last_commit`: the latest commit time in it, if it holds any.
   ClockTrust(const Clock& clock, const std::optional<ClockRecord>& record,
              std::optional<WallTime> last_commit);
-  [[nodiscard]] bool trusted();
+  /// In doubt it asks the system now and then, if it `asks`: for who needs no answer it need not.
+  [[nodiscard]] bool trusted(bool asks = true);
   /// Whatever it was taken for, it is right now.
   void vouch();
   /// To be kept: as of the last trusted().
@@ -51,6 +52,7 @@ class ClockTrust {
 
   const Clock& clock_;
   ClockRecord known_;
+  MonoTime next_question_{};
 };
 
 class Trimmer {

@@ -86,6 +86,16 @@ void SelfLook::look_at_sidecar(const Json& report) {
   const Json& commits = object_in(report, "commits");
   metrics.histogram("forebay_commit_seconds", "How long commits take, synced.", {},
                     histogram_of(commits));
+  const auto under_way = milliseconds_in(commits, "under_way_ms").value_or(milliseconds(0));
+  metrics.gauge("forebay_commit_under_way_seconds",
+                "How long the present commit has taken so far; 0: there is none.", {},
+                seconds_of(under_way));
+  if (under_way > limits::kCommitStuck) {
+    raise("stuck", "",
+          "a commit has been under way for " + format_duration(under_way) +
+              ", and publishers hold: does its disk answer?");
+    findings_.not_ready.emplace_back("a commit does not come to an end");
+  }
   const Json& counters = object_in(report, "counters");
   metrics.counter("forebay_events_total", "Events taken in.", {}, number(counters, "events"));
   metrics.counter("forebay_batches_total", "Batches taken in.", {}, number(counters, "batches"));

@@ -212,9 +212,9 @@ class Service {
 
   [[nodiscard]] Result<Json> report() {
     return status_report({options_.name, options_.version, log_, holds_, ingest_, consumers_,
-                          commits_.times(), scrubber_.damage(), gate_ ? gate_->refused() : 0,
-                          broadcast_.refused(), connections_.near.count(), connections_.far.count(),
-                          full_});
+                          commits_.times(), commits_.under_way(), scrubber_.damage(),
+                          gate_ ? gate_->refused() : 0, broadcast_.refused(),
+                          connections_.near.count(), connections_.far.count(), full_});
   }
 
   void refuse_unavailable(const Peer& peer) {

@@ -89,6 +89,9 @@ Result<Json> status_report(const StatusSources& sources) {
   auto refused = counters.refused;
   if (sources.unknown_keys > 0) refused["unknown_key"] = sources.unknown_keys;
   if (sources.forbidden_topics > 0) refused["forbidden_topic"] = sources.forbidden_topics;
+  Json commits = to_json(sources.commit_times);
+  commits["under_way_ms"] =
+      std::chrono::duration_cast<std::chrono::milliseconds>(sources.commit_under_way).count();
   Json report{{"sidecar", sources.sidecar},
               {"version", sources.version},
               {"boot", log.boot().hex()},
@@ -98,7 +101,7 @@ Result<Json> status_report(const StatusSources& sources) {
               {"streams", std::move(streams)},
               {"producers", std::move(producers)},
               {"consumers", std::move(readers)},
-              {"commits", to_json(sources.commit_times)},
+              {"commits", std::move(commits)},
               {"counters",
                {{"batches", counters.batches},
                 {"events", counters.events},

@@ -4,7 +4,8 @@
 //    streams: [{stream, incarnation, head, oldest, bytes, lost, commit_time, refusing, damaged}],
 //    producers: [{stream, name, id, epoch, position, silent_ms, departed}],
 //    consumers: [{stream, consumer, cursor, lag, lost, failed, state, heard_ms}],
-//    commits: {count, p50_us, p99_us, p999_us, max_us, total_us, buckets: [{le_us, count}]}
+//    commits: {count, p50_us, p99_us, p999_us, max_us, total_us, buckets: [{le_us, count}],
+//              under_way_ms}
 //      (since the start; count of a bucket: how many took at most le_us),
 //    counters: {batches, events, duplicates, resends_asked, refused: {reason: n}},
 //    connections: {near, far: {accepted, let_in, turned_away, ended}} (common/wire/connections.h),
@@ -33,6 +34,7 @@ struct StatusSources {
   const Ingest& ingest;
   const Consumers& consumers;
   DurationHistogram commit_times;
+  Nanoseconds commit_under_way{0};
   std::vector<std::uint64_t> damaged;  // sequences, by stream
   std::uint64_t unknown_keys;          // connections that were refused for theirs
   std::uint64_t forbidden_topics;      // subscriptions that were

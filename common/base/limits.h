@@ -143,8 +143,10 @@ inline constexpr std::uint64_t kAlertRefusalsDefault = 100;  // a minute
 inline constexpr int kMetricsPortAfterBase = 500;            // where nothing else is said
 
 // What a daemon says of itself (common/watch).
-inline constexpr seconds kWatchInterval{1};      // between looks at itself, at least…
-inline constexpr int kWatchShareOfTime = 50;     // …and so many times what the last one took
+inline constexpr seconds kWatchInterval{1};   // between looks at itself, at least…
+inline constexpr int kWatchShareOfTime = 50;  // …and so many times what the last one took
+inline constexpr seconds kCommitStuck{5};
+inline constexpr seconds kFeedHeldAfter{5};      // without an acknowledgement of what it published
 inline constexpr seconds kWatchDead{5};          // without an answer from the main loop
 inline constexpr seconds kAlertClearAfter{10};   // of being well
 inline constexpr seconds kAlertLostFor{600};     // after a loss grew, or a start that finds one
@@ -157,10 +159,10 @@ inline constexpr std::size_t kApplyTimesRowsMax = 1000;      // of a stream
 inline constexpr std::size_t kAppliedSequencesMax = 1000;    // of a request
 inline constexpr std::size_t kTracedEventsMax = 10'000;
 inline constexpr milliseconds kTimeServicePatience{500};  // who asks asks again
+inline constexpr seconds kClockQuestionInterval{10};      // whether a doubted clock is synchronised
 inline constexpr seconds kMetricsBindInterval{10};  // between attempts at a port that is taken
-inline constexpr int kMetricsThreads = 2;
-inline constexpr seconds kMetricsPatience{1};  // with a connection that asks nothing
-inline constexpr seconds kMetricsIoTimeout{5};
+inline constexpr int kMetricsConnectionsMax = 16;
+inline constexpr seconds kMetricsPatience{5};  // with a connection, from its begin to its end
 inline constexpr std::size_t kMetricsRequestBytesMax = 8 << 10;
 
 // Files of lines (line_source.h).

@@ -118,7 +118,7 @@ Acknowledgement Publisher::acknowledged() const {
 
 std::size_t Publisher::unacknowledged_bytes() const {
   const std::lock_guard hold(mutex_);
-  return window_.bytes();
+  return window_.empty() ? 0 : window_.bytes();  // without the head of a batch that is not there
 }
 
 std::optional<Error> Publisher::failure() const {

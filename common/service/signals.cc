@@ -27,9 +27,13 @@ StopSignals::~StopSignals() { ::close(descriptor_); }
 bool StopSignals::arrived() {
   signalfd_siginfo info{};
   while (::read(descriptor_, &info, sizeof info) == sizeof info) {
-    const bool reload = info.ssi_signo == SIGHUP;
-    if (reload && !reload_()) continue;
-    reload ? notify_reloading() : notify_stopping();
+    if (info.ssi_signo != SIGHUP) {
+      stopped_ = true;
+      notify_stopping();
+      return true;
+    }
+    if (stopped_ || !reload_()) continue;
+    notify_reloading();
     return true;
   }
   return false;

@@ -22,9 +22,12 @@ class StopSignals {
   /// Whether the program is to leave off: a stop signal has arrived, or a SIGHUP that `reload` is for.
   /// Takes it, and tells systemd.
   [[nodiscard]] bool arrived();
+  /// Whether a stop signal has arrived, ever: then there is no reload any more.
+  [[nodiscard]] bool stopped() const { return stopped_; }
 
  private:
   Reload reload_;
+  bool stopped_ = false;
   int descriptor_;
 };
 

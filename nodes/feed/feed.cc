@@ -39,14 +39,24 @@ class Feed {
     return stopping_;
   }
 
-  Json report() const {
+  /// Whether what it has taken has not come to disk for a while.
+  bool held() {
+    if (!pump_) return waited_.said;  // it cannot even register
+    const auto now = std::chrono::steady_clock::now();
+    const std::uint64_t acknowledged = publisher_->acknowledged().position.value;
+    if (publisher_->unacknowledged_bytes() == 0 || acknowledged != progress_.acknowledged)
+      progress_ = {acknowledged, now};
+    return now - progress_.at > limits::kFeedHeldAfter;
+  }
+
+  Json report() {
     return {{"feed", options_.name},
             {"lines", source_ ? source_->lines() : 0},
             {"published", pump_ ? pump_->published() : 0},
             {"rejected", pump_ ? pump_->rejected() : 0},
             {"acknowledged", publisher_ ? publisher_->acknowledged().last.value : 0},
             {"unacknowledged_bytes", publisher_ ? publisher_->unacknowledged_bytes() : 0},
-            {"waiting", waited_.said}};
+            {"held", held()}};
   }
 
   static Findings look_at(const Json& report) {
@@ -63,7 +73,7 @@ class Feed {
                   static_cast<double>(count("unacknowledged_bytes")));
     findings.line = std::to_string(count("published")) + " events published, " +
                     std::to_string(count("rejected")) + " lines rejected";
-    if (says(report, "waiting")) {
+    if (says(report, "held")) {
       findings.not_ready.emplace_back("its sidecar takes nothing");
       findings.conditions.push_back(
           {"held", "",
@@ -204,7 +214,13 @@ class Feed {
   std::unique_ptr<RejectsFile> rejects_;
   std::unique_ptr<Publisher> publisher_;
   std::optional<LinePublisher> pump_;
+  struct Progress {
+    std::uint64_t acknowledged = 0;
+    std::chrono::steady_clock::time_point at{};
+  };
+
   Waited waited_;
+  Progress progress_;
   Watch watch_;
 };
 

@@ -2,6 +2,7 @@
 #include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <iostream>
 #include <optional>
 
@@ -81,6 +82,10 @@ int run(const std::string& topology_path, const std::string& name) {
       if (!options) return fail(options.error());
       if (auto same = stays("state folder", feeding->state_dir, options->state_dir); !same)
         return same;
+      if (feeding->source == "-")
+        return fail(ErrorCode::kBadInput, "stdin cannot be read again: that takes a restart");
+      if (!options->follow && !std::filesystem::exists(options->source))
+        return fail(ErrorCode::kBadInput, "there is no file " + options->source);
       next = std::move(*options);
       next->watch.book = feeding->watch.book;
       return {};
@@ -91,7 +96,7 @@ int run(const std::string& topology_path, const std::string& name) {
   next = std::move(*options);
   const auto lock = StateLock::take(next->state_dir);
   if (!lock) return failed(lock.error(), next->follow);
-  while (next) {
+  while (next && !signals.stopped()) {
     feeding = std::exchange(next, std::nullopt);
     const auto fed = run_feed(*feeding, signals);
     if (!fed) return failed(fed.error(), feeding->follow);

@@ -64,6 +64,13 @@ int failed(const Error& error) {
   return kFailed;
 }
 
+/// What a new start does not mend: the topology, a key.
+int unfit(const Error& error) {
+  spdlog::critical("{}", error.message);
+  const bool ours = error.code == ErrorCode::kBadInput || error.code == ErrorCode::kNotFound;
+  return ours ? kBadInput : kFailed;
+}
+
 int start(const std::string& topology_path, const std::string& name) {
   const auto topology = load_topology(topology_path);
   if (!topology) {
@@ -95,11 +102,11 @@ int start(const std::string& topology_path, const std::string& name) {
     });
   });
   auto options = options_of(*topology, name);
-  if (!options) return failed(options.error());
+  if (!options) return unfit(options.error());
   next = std::move(*options);
   const auto lock = StateLock::take(next->consumer.state_dir);
   if (!lock) return failed(lock.error());
-  while (next) {
+  while (next && !signals.stopped()) {
     serving = std::exchange(next, std::nullopt);
     if (const auto served = serve(*serving, signals); !served) return failed(served.error());
   }

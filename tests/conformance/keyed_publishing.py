@@ -128,6 +128,13 @@ class KeyedTest(unittest.TestCase):
         """All that its sidecar says of itself."""
         return json.loads(self.client(stream).request("status", "status", 20)["report"])
 
+    def raised(self, stream):
+        """The alerts of its sidecar: what, and about what."""
+        return {(each["alert"], each["subject"]) for each in self.report(stream)["alerts"]["raised"]}
+
+    def wait_raised(self, stream, *alert):
+        wait_until(lambda: alert in self.raised(stream), f"{alert} is raised", 30)
+
     def status(self, stream):
         return next(each for each in self.report(stream)["streams"] if each["stream"] == stream)
 

@@ -154,6 +154,7 @@ class HostilePeers(WithSidecar):
             answered += 1
         self.assertEqual(answered, 2000)
         self.expect_refused(4000, before)
+        wait_until(lambda: any(each["alert"] == "refusals" for each in self.status()["alerts"]["raised"]), "an alert is raised", 30)
 
     def test_answers_that_nobody_reads(self):
         control = self.new_socket(zmq.DEALER, "control", 1)

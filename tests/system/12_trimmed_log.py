@@ -32,6 +32,7 @@ class TrimmedLog(KeyedTest):
             self.assertEqual(dump["gaps"], {f"a/{cursor + 1}": [lost, "trimmed", 1]})
             consumer.restart()
         wait_until(lambda: self.reported("a")["lost"] == lost, "the sidecar knows what was lost")
+        self.wait_raised("a", "lost", "keyed of a")
         # The log no longer reaches back to the view's beginning: a rebuild would forget the first 200.
         self.assertTrue(consumer.ask("build", view="")["ok"])
         self.assertEqual(consumer.wait_built()["error"]["code"], "trimmed")

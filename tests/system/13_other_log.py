@@ -10,6 +10,7 @@ from keyed_publishing import KeyedTest, wait_until
 class OtherLog(KeyedTest):
     def diverged(self, consumer, stream="a"):
         consumer.wait_state(stream, "DIVERGED")
+        self.wait_raised(stream, "diverged", f"keyed of {stream}")
         wait_until(lambda: consumer.dump()["streams"][stream]["diverged"], "committed")
 
     def replace_log(self, consumer, count_before, count_after):

@@ -39,6 +39,7 @@ class RetentionWaits(KeyedTest):
         self.publish("b", 100)  # not kept by this
         self.assertEqual(self.status("a")["oldest"], self.reported("a")["cursor"] + 1)
         self.assertGreater(self.publishers["a"].waiting(), 0)
+        self.wait_raised("a", "waits", "a")
         consumer.start()
         wait_until(lambda: self.work() and self.publishers["a"].waiting() == 0, "all is on disk", 60)
         dump = consumer.wait_applied("a", self.status("a")["head"])

@@ -48,6 +48,7 @@ class Verify(KeyedTest):
         # Looked at from the beginning after a restart; in place, since the file is in use.
         self.restart_sidecar("left", lambda folder: self.damage(folder, b"marked-for-damage"))
         wait_until(lambda: self.status("a")["damaged"] == 40, "it is found", 30)
+        self.wait_raised("a", "damaged", "a")
         code, out, _ = self.verb("status")
         self.assertEqual(code, 0)
         self.assertIn("! damaged", out)
@@ -148,6 +149,7 @@ class Verify(KeyedTest):
         self.assertLessEqual(damaged[0]["last"], lost_to)
         consumer.start()
         consumer.wait_state("a", "DIVERGED")
+        self.wait_raised("a", "lost", "a")
         self.adopt()
         dump = consumer.wait_applied("a", head)
         self.assertEqual(dump["streams"]["a"]["lost"], lost)

@@ -1,6 +1,8 @@
 """What daemons say of themselves: metrics and health over HTTP, alerts in the report, to a program, to a stream."""
 
+import contextlib
 import json
+import random
 import re
 import signal
 import socket
@@ -8,7 +10,7 @@ import unittest
 import urllib.error
 import urllib.request
 
-from forebay_test import wait_until
+from forebay_test import Installation, wait_until
 from keyed_publishing import KeyedTest
 
 
@@ -29,24 +31,30 @@ def metrics(url):
     return {name: float(value) for name, value in re.findall(r"^(\w+(?:\{.*\})?) (\S+)$", text, re.M)}
 
 
-def free_port():
-    """A port that nobody listens at."""
-    with socket.socket() as any_port:
-        any_port.bind(("127.0.0.1", 0))
-        return any_port.getsockname()[1]
+def free_ports():
+    """The first of four that nobody has, below those that the kernel gives to whoever connects."""
+    while True:
+        first = random.randrange(10_000, 32_000)
+        with contextlib.ExitStack() as bound:
+            try:
+                for port in range(first, first + 4):
+                    bound.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return first
 
 
 class Watched(KeyedTest):
     def prepare(self):
         """`left` at the port, `right` two above; alerts to a program and to stream b."""
-        self.port = free_port()
+        self.port = free_ports()
         topology = self.installation.topology
         folder = self.installation.folder
         hook = folder / "hook"
         hook.write_text(f"#!/bin/sh\ncat >> {folder}/alerts.ndjson\n")
         hook.chmod(0o700)
         text = topology.read_text().replace("[hosts.a]", f'[hosts.a]\nmetrics_port = {self.port}\nalerts = "b"')
-        topology.write_text(f'{text}\n[alerts]\nlag_events = 40\nnot_moving = "2s"\nexec = "{hook}"\n')
+        topology.write_text(f'{text}\n[alerts]\nlag_events = 40\ndisk_percent = 1\nnot_moving = "2s"\nexec = "{hook}"\n')
 
     def url(self, index=0):
         return f"http://127.0.0.1:{self.port + 2 * index}"
@@ -56,9 +64,6 @@ class Watched(KeyedTest):
         path = self.installation.folder / "alerts.ndjson"
         lines = path.read_text().splitlines() if path.exists() else []
         return [(each["alert"], each["subject"], each["cleared"] is None) for each in map(json.loads, lines)]
-
-    def raised(self):
-        return {(each["alert"], each["subject"]) for each in self.report("a")["alerts"]["raised"]}
 
     def test_metrics_follow_what_happens(self):
         consumer = self.consumer({"a": "earliest"})
@@ -74,6 +79,7 @@ class Watched(KeyedTest):
         self.assertGreaterEqual(now['forebay_events_total{sidecar="left"}'], head)  # with alerts
         self.assertGreater(now['forebay_commit_seconds_count{sidecar="left"}'], 0)
         self.assertEqual(now['forebay_full{sidecar="left"}'], 0)
+        self.wait_raised("a", "disk", "")
         self.assertEqual(fetched(f"{self.url()}/health"), (200, '{"live":true,"ready":true,"reasons":[]}\n'))
 
     def test_a_consumer_that_ends_is_raised_shown_told_published_and_cleared(self):
@@ -82,7 +88,7 @@ class Watched(KeyedTest):
         consumer.process.kill()
         self.publish("a", 50)
         wanted = {(alert, "keyed of a") for alert in ("lag", "silent_consumer")}
-        wait_until(lambda: wanted <= self.raised(), "the alerts are raised", 60)
+        wait_until(lambda: wanted <= self.raised("a"), "the alerts are raised", 60)
         wait_until(lambda: wanted <= {each[:2] for each in self.told()}, "the program is told", 30)
         code, out, _ = self.verb("status")
         self.assertEqual(code, 0)
@@ -90,7 +96,7 @@ class Watched(KeyedTest):
         self.assertRegex(out, r"(?m)^lag +left +keyed of a ")
         consumer.start()
         consumer.wait_applied("a", self.status("a")["head"])
-        wait_until(lambda: not wanted & self.raised(), "they are cleared", 60)
+        wait_until(lambda: not wanted & self.raised("a"), "they are cleared", 60)
         history = {(each["alert"], each["subject"]) for each in self.report("a")["alerts"]["history"]}
         self.assertLessEqual(wanted, history)
         wait_until(lambda: ("lag", "keyed of a", False) in self.told(), "the program is told", 30)
@@ -124,6 +130,76 @@ class Watched(KeyedTest):
             self.restart_sidecar("right", take)
             self.publish("c", 5)
             wait_until(lambda: "cannot bind" in self.sidecars["right"].errors(), "it says so", 30)
+
+
+NODES = """
+[topology]
+name = "test"
+[hosts.a]
+metrics_port = %d
+[sidecars.stock]
+host = "a"
+streams = { inventory = {} }
+[nodes.feeder]
+kind = "feed"
+host = "a"
+publishes = ["inventory"]
+source = "lines.ndjson"
+follow = true
+[nodes.answers]
+kind = "sourcing"
+host = "a"
+subscribes = ["inventory"]
+"""
+
+
+class OfNodes(unittest.TestCase):
+    def setUp(self):
+        self.port = free_ports()
+        self.installation = Installation(NODES % self.port)
+        self.addCleanup(lambda: self.installation.__exit__(bool(self._outcome.result.failures or self._outcome.result.errors)))
+        self.lines = self.installation.folder / "lines.ndjson"
+
+    def append(self, count):
+        event = {"type": "stock.set", "data": {"sku": "a", "fc": "x", "on_hand": 3}}
+        with open(self.lines, "a", encoding="ascii") as lines:
+            lines.write((json.dumps(event) + "\n") * count)
+
+    def start(self, program, name):
+        return self.installation.start([self.installation.program(program), "-t", self.installation.topology, name], name)
+
+    def of_feed(self):
+        return {name.split("{")[0]: value for name, value in metrics(f"http://127.0.0.1:{self.port + 1}").items()}
+
+    def of_sourcing(self, name):
+        return metrics(f"http://127.0.0.1:{self.port + 3}").get(f'forebay_{name}{{consumer="answers",stream="inventory"}}')
+
+    def queries(self):
+        return metrics(f"http://127.0.0.1:{self.port + 3}").get('forebay_queries_total{consumer="answers"}', 0)
+
+    def alerts(self, index):
+        return {re.search(r'alert="(\w+)"', name)[1] for name in metrics(f"http://127.0.0.1:{self.port + index}") if name.startswith("forebay_alert{")}
+
+    def test_a_feed_and_a_sourcing_node_tell_of_what_they_do_and_of_a_sidecar_that_is_gone(self):
+        self.append(3)
+        with open(self.lines, "a", encoding="ascii") as lines:
+            lines.write("no event\n")
+        sidecar = self.installation.start_sidecar("stock")
+        self.start("forebay-feed", "feeder")
+        self.start("forebay-sourcing", "answers")
+        published = {"forebay_feed_published_total": 3, "forebay_feed_rejected_total": 1, "forebay_feed_acknowledged": 3, "forebay_window_bytes": 0}
+        wait_until(lambda: published.items() <= self.of_feed().items(), "the feed tells of its lines", 30)
+        wait_until(lambda: (self.of_sourcing("cursor"), self.of_sourcing("known_head")) == (3, 3), "the node has applied them", 30)
+        before = self.queries()
+        self.installation.forebay("query", "edd", "--sku", "b", "--to", "EU-W").wait(30)
+        wait_until(lambda: self.queries() == before + 1, "the query is counted", 30)
+        sidecar.kill()
+        self.append(2)
+        wait_until(lambda: self.of_feed().get("forebay_window_bytes", 0) > 0 and "held" in self.alerts(1), "the feed is held", 30)
+        wait_until(lambda: (self.of_sourcing("beacon_overdue_seconds") or 0) > 1 and "silent_beacon" in self.alerts(3), "the node hears nothing", 30)
+        self.installation.start_sidecar("stock")
+        wait_until(lambda: self.of_feed().get("forebay_feed_acknowledged") == 5 and not self.alerts(1), "the feed goes on", 60)
+        wait_until(lambda: self.of_sourcing("cursor") == 5 and not self.alerts(3), "the node hears it again", 60)
 
 
 if __name__ == "__main__":

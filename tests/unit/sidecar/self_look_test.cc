@@ -176,6 +176,17 @@ TEST_CASE("ALogThatIsFullIsNotReady") {
   CHECK_THAT(f.self.look(f.report).line, Catch::EndsWith(", FULL"));
 }
 
+TEST_CASE("ACommitThatDoesNotEndIsAnAlertAndNotReady") {
+  SelfLookFixture f;
+  f.report["commits"]["under_way_ms"] = 5000;
+  CHECK_THAT(f.metrics(),
+             Catch::Contains("forebay_commit_under_way_seconds{sidecar=\"inventory\"} 5\n"));
+  CHECK(f.conditions().empty());
+  f.report["commits"]["under_way_ms"] = 5001;
+  CHECK(f.conditions() == SelfLookFixture::Conditions{{"stuck", ""}});
+  CHECK(f.self.look(f.report).not_ready.size() == 1);
+}
+
 TEST_CASE("AProducerThatSaidGoodbyeIsNotMissed") {
   SelfLookFixture f;
   f.producer()["silent_ms"] = 100'000;

@@ -82,6 +82,23 @@ TEST_CASE("AStopThatComesWithARefusedReloadIsTaken") {
   CHECK(signals.arrived());
 }
 
+TEST_CASE("AfterAStopThereIsNoReload") {
+  int asked = 0;
+  StopSignals signals([&] {
+    ++asked;
+    return true;
+  });
+  REQUIRE(::kill(::getpid(), SIGHUP) == 0);
+  CHECK(signals.arrived());
+  CHECK_FALSE(signals.stopped());
+  REQUIRE(::kill(::getpid(), SIGTERM) == 0);
+  CHECK(signals.arrived());
+  CHECK(signals.stopped());
+  REQUIRE(::kill(::getpid(), SIGHUP) == 0);
+  CHECK_FALSE(signals.arrived());
+  CHECK(asked == 1);
+}
+
 TEST_CASE("TheDescriptorLimitIsRaisedAsFarAsItGoes") {
   rlimit before{};
   REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);

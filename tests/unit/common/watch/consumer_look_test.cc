@@ -33,6 +33,8 @@ TEST_CASE("AConsumersMetricsAreThoseOfItsStreams") {
   const std::string of = "{consumer=\"billing\",stream=\"orders\"} ";
   for (const std::string metric : {"cursor", "known_head", "lag_events", "lost", "failed"})
     CHECK_THAT(text, Catch::Contains("forebay_" + metric + of));
+  CHECK_THAT(text, Catch::Contains("forebay_cursor" + of + "5\n"));
+  CHECK_THAT(text, Catch::Contains("forebay_known_head" + of + "8\n"));
   CHECK_THAT(text, Catch::Contains("forebay_lag_events" + of + "3\n"));
   CHECK_THAT(text, Catch::Contains("forebay_lost" + of + "2\n"));
   CHECK_THAT(text, Catch::Contains("forebay_failed" + of + "4\n"));
@@ -44,6 +46,9 @@ TEST_CASE("ASidecarThatIsNotHeardOfIsAnAlertAlsoWhereItNeverWas") {
   LookFixture f;
   CHECK(f.alerts().empty());
   f.stream["beacon_overdue_ms"] = 1001;
+  CHECK_THAT(f.findings().metrics.text(),
+             Catch::Contains("forebay_beacon_overdue_seconds{consumer=\"billing\",stream="
+                             "\"orders\"} 1.001\n"));
   CHECK(f.alerts() == std::vector<std::string>{"silent_beacon"});
   f.stream["beacon_overdue_ms"] = nullptr;
   CHECK(f.alerts().empty());

@@ -2,13 +2,19 @@
 
 #include <httplib.h>
 #include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
+#include <array>
 #include <catch2/catch.hpp>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "common/base/limits.h"
 #include "tests/support/eventually.h"
 #include "tests/support/free_port.h"
+#include "tests/support/temp_dir.h"
 
 namespace forebay {
 namespace {
@@ -91,7 +97,40 @@ TEST_CASE("AReportThatCannotBeMadeMakesItNotReadyAndIsNoEnd") {
   CHECK(f.says(200, {{"live", true}, {"ready", true}, {"reasons", Json::array()}}));
 }
 
-TEST_CASE("AMainLoopThatStandsStillIsNotLiveAndIsAskedOnlyOnce") {
+/// In the place of systemd.
+class Notified {
+ public:
+  Notified() : socket_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
+    sockaddr_un place{};
+    place.sun_family = AF_UNIX;
+    const std::string path = dir_ / "notify";
+    path.copy(place.sun_path, sizeof place.sun_path - 1);
+    REQUIRE(::bind(socket_, reinterpret_cast<const sockaddr*>(&place), sizeof place) == 0);
+    REQUIRE(::setenv("NOTIFY_SOCKET", path.c_str(), 1) == 0);
+  }
+  ~Notified() {
+    ::unsetenv("NOTIFY_SOCKET");
+    ::close(socket_);
+  }
+  Notified(const Notified&) = delete;
+  Notified& operator=(const Notified&) = delete;
+
+  /// All messages that came.
+  std::vector<std::string> take() {
+    std::vector<std::string> messages;
+    std::array<char, 1024> some;
+    for (ssize_t got = 0; (got = ::recv(socket_, some.data(), some.size(), 0)) > 0;)
+      messages.emplace_back(some.data(), static_cast<std::size_t>(got));
+    return messages;
+  }
+
+ private:
+  test::TempDir dir_;
+  int socket_;
+};
+
+TEST_CASE("AMainLoopThatStandsStillIsNotLiveNotVouchedForAndAskedOnlyOnce") {
+  Notified systemd;
   WatchFixture f;
   f.answer({{"value", 1}});
   CHECK(test::eventually([&] {
@@ -101,6 +140,7 @@ TEST_CASE("AMainLoopThatStandsStillIsNotLiveAndIsAskedOnlyOnce") {
   }));
   REQUIRE(f.watch.asks());
   CHECK_FALSE(f.watch.asks());
+  CHECK(systemd.take() == std::vector<std::string>{"WATCHDOG=1\nSTATUS=fine"});
 }
 
 TEST_CASE("AlertsAreInTheReportAndInTheMetrics") {
