@@ -152,7 +152,7 @@ std::vector<Row> status_rows(const std::vector<SidecarAnswer>& answers, const Al
       Row row(kStreamColumns + kConsumerColumns);
       row[0] = name;
       row[1] = answer.sidecar;
-      row.push_back("! not served: restart the sidecar with this topology");
+      row.push_back("! not served: reload the sidecar, which has an older topology");
       rows.push_back(std::move(row));
     }
   }

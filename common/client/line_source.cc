@@ -93,7 +93,7 @@ Result<std::optional<std::uint64_t>> LineSource::fingerprint() const {
   return std::max<std::uint64_t>(checksum(line), 1);
 }
 
-Result<void> LineSource::resume(std::uint64_t offset) {
+Result<void> LineSource::resume(std::uint64_t offset, const std::function<bool()>& goes_on) {
   FOREBAY_INVARIANT(!is_stdin_ && lines_ == 0 && buffer_.empty());
   const auto another = [&](const std::string& what) {
     return fail(ErrorCode::kBadInput,
@@ -104,6 +104,7 @@ Result<void> LineSource::resume(std::uint64_t offset) {
   if (offset > size()) return another("has only " + std::to_string(size()) + " bytes");
   char last = '\n';
   while (offset_ < offset) {
+    if (goes_on && !goes_on()) return {};
     const auto bytes =
         read_at(descriptor_, offset_,
                 std::min<std::uint64_t>(limits::kFileReadBytes, offset - offset_), path_);

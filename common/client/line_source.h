@@ -16,6 +16,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -57,8 +58,10 @@ class LineSource {
   [[nodiscard]] Result<std::optional<std::uint64_t>> fingerprint() const;
 
   /// Goes on after the line that ends at `offset` (0: from the beginning), before anything is read.
-  /// kBadInput if the file has no line that ends there. Files only.
-  [[nodiscard]] Result<void> resume(std::uint64_t offset);
+  /// kBadInput if the file has no line that ends there. Files only. All before it is read, to count its
+  /// lines: `goes_on` is asked now and then, and false ends it, after which the source is of no use.
+  [[nodiscard]] Result<void> resume(std::uint64_t offset,
+                                    const std::function<bool()>& goes_on = {});
 
   /// The next line. It returns after a bounded amount of bytes, so that its caller sees signals
   /// also while a line never ends. kIo; kBadInput if a followed file was truncated or replaced.

@@ -130,9 +130,11 @@ class Feed {
   Result<void> resume(const Acknowledgement& registered) {
     waited_ = {};
     if (!source_->is_stdin()) {
-      if (auto resumed = source_->resume(registered.position.value); !resumed) {
-        return fail(resumed.error());
-      }
+      // A long file takes a while, in which it is asked how it is, and may be stopped.
+      const auto resumed =
+          source_->resume(registered.position.value, [this] { return !stopping(); });
+      if (!resumed) return fail(resumed.error());
+      if (stopping_) return {};
     }
     pump_.emplace(*source_, *publisher_, *rejects_);
     spdlog::info("publishing {} to {} from line {}", source_->path(), options_.stream,

@@ -111,6 +111,21 @@ TEST_CASE("ItResumesAtEveryLineEndAndNowhereElse") {
   }
 }
 
+TEST_CASE("AResumeAsksNowAndThenWhetherItIsToGoOn") {
+  const test::TempDir dir;
+  std::string whole;
+  while (whole.size() < 3 * limits::kFileReadBytes) whole += "a line\n";
+  append(dir / "lines", whole);
+  int asked = 0;
+  const auto stopped = open_source(dir / "lines", false);
+  REQUIRE(stopped->resume(whole.size(), [&] { return ++asked < 2; }));
+  CHECK(asked == 2);
+  CHECK(stopped->offset() < whole.size());
+  const auto resumed = open_source(dir / "lines", false);
+  REQUIRE(resumed->resume(whole.size(), [] { return true; }));
+  CHECK(resumed->offset() == whole.size());
+}
+
 TEST_CASE("AnUnfinishedLastLineIsLeftAloneAndCounted") {
   const test::TempDir dir;
   append(dir / "lines", "one\ntwo");
