@@ -58,7 +58,7 @@ class Search {
 
   void read_all() {
     for (const Part& part : parts_) {
-      if (found_.events.size() < limits::kTracedEventsMax) read(part);
+      if (!read(part)) break;
     }
     std::sort(found_.events.begin(), found_.events.end(),
               [](const TracedEvent& one, const TracedEvent& other) {
@@ -73,25 +73,29 @@ class Search {
   [[nodiscard]] TraceFound take() { return std::move(found_); }
 
  private:
-  void read(const Part& part) {
+  /// False once too many match.
+  [[nodiscard]] bool read(const Part& part) {
     RangeReader reader(*part.client, part.range);
     while (true) {
       const auto piece = reader.next(limits::kRequestTimeout);
       if (!piece) {
-        return miss(part.range.stream, "not read from sequence " +
-                                           std::to_string(reader.position().value) +
-                                           " on: " + piece.error().message);
+        miss(part.range.stream, "not read from sequence " +
+                                    std::to_string(reader.position().value) +
+                                    " on: " + piece.error().message);
+        return true;
       }
-      if (!*piece) return;
+      if (!*piece) return true;
       if (const auto* missing = std::get_if<RangeReader::Missing>(&**piece)) {
         miss(part.range.stream, std::to_string(missing->count) + " events from sequence " +
                                     std::to_string(missing->first.value) +
                                     " on are not in the log: " + missing->reason);
         done_ += missing->count;
       } else if (!look(part, std::get<RangeReader::Events>(**piece))) {
-        return miss(part.range.stream, "more than " + std::to_string(limits::kTracedEventsMax) +
-                                           " events match: the rest was not read; say a shorter "
-                                           "range");
+        miss(part.range.stream,
+             "more than " + std::to_string(limits::kTracedEventsMax) +
+                 " events match: neither the rest of it nor what comes after it was read; say a "
+                 "shorter range");
+        return false;
       }
       bar_.show(done_, total_, found_.read);
     }

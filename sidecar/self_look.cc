@@ -36,14 +36,14 @@ Exposition::Histogram histogram_of(const Json& commits) {
 
 }  // namespace
 
-SelfLook::SelfLook(const Log& log, const Clock& clock, const Alerts& thresholds)
-    : log_(log), clock_(clock), thresholds_(thresholds), began_(clock.mono()) {
+SelfLook::SelfLook(const Log& log, const Clock& clock, const Alerts& thresholds, Memory& memory)
+    : log_(log), clock_(clock), thresholds_(thresholds), memory_(memory), began_(clock.mono()) {
   for (std::size_t i = 0; i < log.stream_count(); ++i) streams_[log.stream_name({i})] = {i};
 }
 
 Findings SelfLook::look(const Json& report) {
   now_ = clock_.mono();
-  last_ = std::exchange(now_seen_, {});
+  last_ = std::exchange(memory_, {});
   findings_ = {};
   findings_.metrics = Exposition({{"sidecar", text_in(report, "sidecar")}});
   lag_max_ = 0;
@@ -68,7 +68,7 @@ bool SelfLook::grows(const Of& of, std::uint64_t count) {
   Grown grown = last_.lost[of];
   if (count > grown.count) grown.at = now_;
   grown.count = count;
-  now_seen_.lost[of] = grown;
+  memory_.lost[of] = grown;
   return count > 0 && now_ - grown.at < limits::kAlertLostFor;
 }
 
@@ -200,7 +200,7 @@ void SelfLook::look_at_consumer(const Json& consumer) {
     raise("lag", who,
           std::to_string(lag) + " events behind, the first for " +
               format_duration(duration_cast<milliseconds>(behind)));
-  Standing& standing = now_seen_.standing[{stream, name}] = last_.standing[{stream, name}];
+  Standing& standing = memory_.standing[{stream, name}] = last_.standing[{stream, name}];
   if (standing.since == MonoTime{} || standing.cursor != cursor || lag == 0)
     standing = {cursor, now_};
   if (!silent && now_ - standing.since > thresholds_.not_moving)

@@ -17,13 +17,6 @@ namespace forebay {
 /// For one thread. It remembers what it saw, since some things are only seen over time.
 class SelfLook {
  public:
-  /// All outlive it.
-  SelfLook(const Log& log, const Clock& clock, const Alerts& thresholds);
-
-  /// `report` as status.h has it.
-  [[nodiscard]] Findings look(const Json& report);
-
- private:
   /// A count that alerts when it grows; one that is there from the start has grown, too.
   struct Grown {
     std::uint64_t count = 0;
@@ -34,7 +27,19 @@ class SelfLook {
     MonoTime since{};
   };
   using Of = std::pair<std::string, std::string>;  // stream and consumer
+  /// Of what was there the last time; who is gone is forgotten. Goes over a reload.
+  struct Memory {
+    std::map<Of, Grown> lost;
+    std::map<Of, Standing> standing;
+  };
 
+  /// All outlive it.
+  SelfLook(const Log& log, const Clock& clock, const Alerts& thresholds, Memory& memory);
+
+  /// `report` as status.h has it.
+  [[nodiscard]] Findings look(const Json& report);
+
+ private:
   void look_at_sidecar(const Json& report);
   void look_at_stream(const Json& stream);
   void look_at_consumer(const Json& consumer);
@@ -49,12 +54,9 @@ class SelfLook {
   const Log& log_;
   const Clock& clock_;
   const Alerts& thresholds_;
-  struct Memory {
-    std::map<Of, Grown> lost;
-    std::map<Of, Standing> standing;
-  };
+  Memory& memory_;
+  Memory last_;  // what it was before this look
   std::map<std::string, StreamIndex> streams_;
-  Memory last_, now_seen_;  // of what was there the last time; who is gone is forgotten
   std::deque<std::pair<MonoTime, std::map<std::string, std::uint64_t>>> refused_;  // over a minute
   std::map<Of, Nanoseconds> silent_;  // producers, by stream and name
   std::uint64_t events_ = 0;          // as of the last look

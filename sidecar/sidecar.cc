@@ -12,7 +12,6 @@
 
 #include "common/base/limits.h"
 #include "common/event/batch_layout.h"
-#include "common/service/notify.h"
 #include "common/wire/transport.h"
 #include "sidecar/broadcast_thread.h"
 #include "sidecar/commit_thread.h"
@@ -57,7 +56,7 @@ class Service {
         broadcasts_(log, clock_, broadcast_, failure_),
         commits_(log, clock_, holds_, policies(), broadcasts_, failure_),
         scrubber_(log, options.state_dir),
-        look_(log, clock_, options.alerts) {}
+        look_(log, clock_, options.alerts, *options.seen) {}
 
   Result<void> bind() {
     if (options_.far) {  // at its post before anybody can knock
@@ -373,7 +372,7 @@ Result<void> run_sidecar(const SidecarOptions& options, StopSignals& signals) {
     spdlog::info("stream {}: head {}, oldest {}", (*log)->stream_name({i}), stream.head().value,
                  stream.oldest.value);
   }
-  notify_ready("serving");
+  signals.ready("serving");
   spdlog::info("serving, boot {}", (*log)->boot().hex());
   return service.serve(signals);
 }

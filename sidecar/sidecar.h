@@ -9,6 +9,7 @@
 // writes.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "common/service/signals.h"
 #include "common/watch/watch.h"
 #include "sidecar/doors.h"
+#include "sidecar/self_look.h"
 #include "topology/endpoints.h"
 #include "topology/topology.h"
 
@@ -32,6 +34,7 @@ struct SidecarOptions {
   std::optional<FarSide> far = {};  // who comes in from other hosts, where they have keys
   Watch::Options watch = {};
   Alerts alerts = {};  // thresholds
+  std::shared_ptr<SelfLook::Memory> seen = std::make_shared<SelfLook::Memory>();
 };
 
 /// Opens the log, binds the sockets and serves until a stop signal, then commits what was taken in

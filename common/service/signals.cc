@@ -24,6 +24,11 @@ StopSignals::StopSignals(Reload reload) : reload_(std::move(reload)) {
 
 StopSignals::~StopSignals() { ::close(descriptor_); }
 
+void StopSignals::ready(const std::string& status) {
+  began_ = true;
+  notify_ready(status);
+}
+
 bool StopSignals::arrived() {
   signalfd_siginfo info{};
   while (::read(descriptor_, &info, sizeof info) == sizeof info) {
@@ -33,6 +38,7 @@ bool StopSignals::arrived() {
       return true;
     }
     if (stopped_ || !reload_()) continue;
+    began_ = false;
     notify_reloading();
     return true;
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 
 namespace forebay {
 
@@ -19,6 +20,10 @@ class StopSignals {
   StopSignals& operator=(const StopSignals&) = delete;
 
   [[nodiscard]] int descriptor() const { return descriptor_; }
+  /// Tells systemd that recovery is done and all is bound, with a status line.
+  void ready(const std::string& status);
+  /// Whether it was ready, since it began (anew).
+  [[nodiscard]] bool began() const { return began_; }
   /// Whether the program is to leave off: a stop signal has arrived, or a SIGHUP that `reload` is for.
   /// Takes it, and tells systemd.
   [[nodiscard]] bool arrived();
@@ -27,7 +32,7 @@ class StopSignals {
 
  private:
   Reload reload_;
-  bool stopped_ = false;
+  bool began_ = false, stopped_ = false;
   int descriptor_;
 };
 

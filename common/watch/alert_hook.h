@@ -30,6 +30,7 @@ class AlertHook {
   /// Returns at once. Of more than limits::kAlertHookQueueMax that wait the newest are left out, and
   /// the log says so.
   void hand_over(const std::vector<Alert>& alerts);
+  [[nodiscard]] const std::string& program() const { return program_; }
   /// How many have not been begun with.
   [[nodiscard]] std::size_t waiting() const {
     const std::lock_guard hold(mutex_);

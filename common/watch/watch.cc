@@ -1,8 +1,10 @@
 #include "common/watch/watch.h"
 
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "common/base/limits.h"
@@ -15,8 +17,12 @@ using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 
 Watch::Watch(Options options, Look look)
-    : options_(std::move(options)), look_(std::move(look)), alerts_(options_.book->to_json()) {
-  if (!options_.exec.empty()) hook_.emplace(options_.exec, options_.name);
+    : options_(std::move(options)),
+      look_(std::move(look)),
+      alerts_(options_.memory->book.to_json()) {
+  std::optional<AlertHook>& hook = options_.memory->hook;
+  if (hook && hook->program() != options_.exec) hook.reset();
+  if (!hook && !options_.exec.empty()) hook.emplace(options_.exec, options_.name);
   if (!options_.alerts.name.empty()) {
     auto publisher = Publisher::connect({.ingest = options_.alerts.ingest,
                                          .control = options_.alerts.control,
@@ -86,16 +92,17 @@ void Watch::run() {
 void Watch::take(const Json& report) {
   Findings found = look_(report);
   notify_alive(found.line);
-  const auto changed = options_.book->update(found.conditions, clock_.mono(), clock_.wall());
-  for (const Alert& alert : options_.book->raised()) {
+  const auto changed = options_.memory->book.update(found.conditions, clock_.mono(), clock_.wall());
+  for (const Alert& alert : options_.memory->book.raised()) {
     found.metrics.gauge("forebay_alert", "1 while the alert is raised.",
                         {{"alert", alert.condition.alert}, {"subject", alert.condition.subject}},
                         1);
   }
+  add_process(found.metrics);
   found.metrics.gauge("forebay_ready", "1 while it is ready to serve.", {},
                       found.not_ready.empty());
   std::string metrics = found.metrics.text();
-  Json alerts = options_.book->to_json();
+  Json alerts = options_.memory->book.to_json();
   {
     const std::lock_guard hold(mutex_);  // the main loop may want it
     metrics_ = std::move(metrics);
@@ -103,6 +110,20 @@ void Watch::take(const Json& report) {
     alerts_ = std::move(alerts);
   }
   tell(changed);
+}
+
+/// As all that Prometheus reads calls them.
+void Watch::add_process(Exposition& metrics) const {
+  const auto since_epoch = options_.memory->began.time_since_epoch();
+  metrics.gauge("forebay_build_info", "1, by the version of the program.",
+                {{"version", options_.version}}, 1);
+  metrics.gauge("process_start_time_seconds", "When it was started, since 1970.", {},
+                std::chrono::duration<double>(since_epoch).count());
+  std::ifstream file("/proc/self/statm");  // in pages: in all, resident, ...
+  double pages = 0;
+  if (file >> pages >> pages)
+    metrics.gauge("process_resident_memory_bytes", "Of memory that it has.", {},
+                  pages * static_cast<double>(::sysconf(_SC_PAGESIZE)));
 }
 
 void Watch::take_failure(const Error& error) {
@@ -126,7 +147,7 @@ void Watch::tell(const std::vector<Alert>& changed) {
     }
     if (publisher_) publish(alert);
   }
-  if (hook_) hook_->hand_over(changed);
+  if (options_.memory->hook) options_.memory->hook->hand_over(changed);
 }
 
 /// alert.raised and alert.cleared, about the daemon. What the window has no room for is only in the

@@ -39,8 +39,14 @@ struct Findings {
 
 class Watch {
  public:
+  struct Memory {
+    AlertBook book;
+    std::optional<AlertHook> hook;  // with what it has yet to be told
+    WallTime began = SystemClock().wall();
+  };
   struct Options {
     std::string name;     // the daemon's
+    std::string version;  // of its program
     std::string address;  // of its pages; port 0: none
     std::uint16_t port = 0;
     std::string exec;  // alerts' program; empty: none
@@ -49,7 +55,7 @@ class Watch {
       std::string ingest, control;
     } alerts;  // where they are published
     /// Goes over to the watch that a daemon has after a reload.
-    std::shared_ptr<AlertBook> book = std::make_shared<AlertBook>();
+    std::shared_ptr<Memory> memory = std::make_shared<Memory>();
   };
   /// What a report says; called on the watch's thread.
   using Look = std::function<Findings(const Json& report)>;
@@ -75,6 +81,7 @@ class Watch {
   void run();
   void take(const Json& report);
   void take_failure(const Error& error);
+  void add_process(Exposition& metrics) const;
   [[nodiscard]] bool live() const;  // its mutex is held
   void tell(const std::vector<Alert>& changed);
   void publish(const Alert& alert);
@@ -85,8 +92,7 @@ class Watch {
   Look look_;
   SystemClock clock_;
   Mailbox<char> ask_;
-  std::optional<AlertHook> hook_;  // the thread's, as the book and what follows
-  std::unique_ptr<Publisher> publisher_;
+  std::unique_ptr<Publisher> publisher_;  // the thread's, as the memory
 
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;

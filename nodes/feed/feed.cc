@@ -8,7 +8,6 @@
 #include "common/base/limits.h"
 #include "common/client/line_publisher.h"
 #include "common/event/json_fields.h"
-#include "common/service/notify.h"
 #include "nodes/feed/rejects_file.h"
 
 namespace forebay {
@@ -89,7 +88,7 @@ class Feed {
     if (!source) return fail(source.error());
     source_ = std::move(*source);
     // Its first line and its sidecar may come long after it.
-    notify_ready("publishing " + source_->path());
+    signals_.ready("publishing " + source_->path());
     if (source_->is_stdin()) {
       spdlog::warn("stdin is not resumable: what is given again is published again");
       return {};

@@ -85,13 +85,4 @@ Result<Publisher::Options> publisher_options(const Topology& topology, std::stri
                             .source = "/" + (*node)->name};
 }
 
-Watch::Options watch_options(const Topology& topology, std::string_view name) {
-  const auto places = telling_places(topology, name);
-  return {std::string(name),
-          places.address,
-          places.port,
-          topology.alerts.exec,
-          {places.alerts_stream, places.alerts.ingest, places.alerts.control}};
-}
-
 }  // namespace forebay

@@ -12,7 +12,6 @@
 #include "common/base/result.h"
 #include "common/client/consumer.h"
 #include "common/client/publisher.h"
-#include "common/watch/watch.h"
 #include "topology/topology.h"
 
 namespace forebay {
@@ -27,8 +26,5 @@ namespace forebay {
 [[nodiscard]] Result<Publisher::Options> publisher_options(const Topology& topology,
                                                            std::string_view node,
                                                            std::string_view stream);
-
-/// Where the node says how it is.
-[[nodiscard]] Watch::Options watch_options(const Topology& topology, std::string_view node);
 
 }  // namespace forebay

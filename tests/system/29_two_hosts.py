@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import unittest
@@ -114,6 +115,11 @@ class TwoHosts(unittest.TestCase):
     def start_sidecar(self):
         program = self.installation.program("forebay-sidecar")
         self.sidecar = self.installation.start(self.hosts.on("here", program, "-t", self.installation.topology, "left"), "left")
+
+    def reload_sidecar(self):
+        lives = self.sidecar.errors().count("serving, boot")
+        self.sidecar.signal(signal.SIGHUP)
+        wait_until(lambda: self.sidecar.errors().count("serving, boot") > lives, "it has begun anew", 30)
 
     def start_consumer(self):
         program = self.installation.program("hello-consumer")
@@ -302,15 +308,13 @@ class TwoHosts(unittest.TestCase):
         self.replace_keys({name: [old[name], new[name]] for name in old})
         for step, name in enumerate(("counter", "left")):
             self.assertEqual(self.verb("keys", "promote", name)[0], 0)
-            self.sidecar.kill()
-            self.start_sidecar()
+            self.reload_sidecar()
             consumer.kill()
             consumer = self.start_consumer()
             self.publish("a", 10)
             wait_until(lambda: self.caught_up(20 + 10 * step), f"with two keys, {name}'s changed", 30)
         self.replace_keys({name: [new[name]] for name in old})
-        self.sidecar.kill()
-        self.start_sidecar()
+        self.reload_sidecar()
         self.publish("a", 10)
         wait_until(lambda: self.caught_up(40), "with the new ones alone", 30)
         self.assertIsNone(self.ask({**self.counters_old, "server": new["left"]}, "status"))

@@ -1,53 +1,21 @@
 """What daemons say of themselves: metrics and health over HTTP, alerts in the report, to a program, to a stream."""
 
-import contextlib
 import json
-import random
+import os
+import pathlib
 import re
 import signal
 import socket
 import unittest
-import urllib.error
-import urllib.request
 
-from forebay_test import Installation, wait_until
+from forebay_test import Installation, fetched, free_ports, metrics, wait_until
 from keyed_publishing import KeyedTest
-
-
-def fetched(url):
-    """Status and body; status 0 while it is not reached."""
-    try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
-    except OSError:
-        return 0, ""
-
-
-def metrics(url):
-    """Value by name with its labels, as they stand."""
-    _, text = fetched(f"{url}/metrics")
-    return {name: float(value) for name, value in re.findall(r"^(\w+(?:\{.*\})?) (\S+)$", text, re.M)}
-
-
-def free_ports():
-    """The first of four that nobody has, below those that the kernel gives to whoever connects."""
-    while True:
-        first = random.randrange(10_000, 32_000)
-        with contextlib.ExitStack() as bound:
-            try:
-                for port in range(first, first + 4):
-                    bound.enter_context(socket.socket()).bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return first
 
 
 class Watched(KeyedTest):
     def prepare(self):
         """`left` at the port, `right` two above; alerts to a program and to stream b."""
-        self.port = free_ports()
+        self.port = free_ports(4)
         topology = self.installation.topology
         folder = self.installation.folder
         hook = folder / "hook"
@@ -109,6 +77,18 @@ class Watched(KeyedTest):
         wanted = {(f"alert.{what}", "/left", "lag") for what in ("raised", "cleared")}
         wait_until(lambda: wanted <= published(), "they are in the stream", 30)
 
+    def test_a_consumer_whose_cursor_stands_still_is_raised_though_it_is_heard(self):
+        consumer = self.consumer({"a": "earliest"})
+        consumer.wait_applied("a", self.publish("a", 10))
+        about = ("not_moving", "keyed of a")
+        consumer.process.signal(signal.SIGSTOP)  # until its silence is noticed, it is one that does not move
+        try:
+            self.publish("a", 5)
+            wait_until(lambda: (*about, True) in self.told(), "it is raised", 30)
+        finally:
+            consumer.process.signal(signal.SIGCONT)
+        wait_until(lambda: about not in self.raised("a"), "it is cleared", 60)
+
     def test_a_daemon_that_is_stopped_answers_nothing_until_it_goes_on(self):
         wait_until(lambda: fetched(f"{self.url(1)}/health")[0] == 200, "it is live", 30)
         self.sidecars["right"].signal(signal.SIGSTOP)
@@ -130,6 +110,24 @@ class Watched(KeyedTest):
             self.restart_sidecar("right", take)
             self.publish("c", 5)
             wait_until(lambda: "cannot bind" in self.sidecars["right"].errors(), "it says so", 30)
+
+
+class OfTheClock(KeyedTest):
+    RETENTION = '{ retention = { age = "30d" } }'
+
+    def test_a_clock_that_jumped_is_raised_until_an_operator_trusts_it(self):
+        self.publish("a", 5)
+        self.assertEqual(self.sidecars["left"].stop(), 0)
+        (faketime,) = pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")
+        environment = {
+            "LD_PRELOAD": str(faketime), "FAKETIME": "+2d", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1",
+            "DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent",  # nobody vouches for it
+        }  # fmt: skip
+        argv = [self.installation.program("forebay-sidecar"), "-t", self.installation.topology, "left"]
+        self.sidecars["left"] = self.installation.start(argv, "left", env=dict(os.environ, **environment))
+        self.wait_raised("a", "clock", "")
+        self.assertEqual(self.verb("clock", "trust", "left")[0], 0)
+        wait_until(lambda: ("clock", "") not in self.raised("a"), "it is cleared", 60)
 
 
 NODES = """
@@ -155,7 +153,7 @@ subscribes = ["inventory"]
 
 class OfNodes(unittest.TestCase):
     def setUp(self):
-        self.port = free_ports()
+        self.port = free_ports(4)
         self.installation = Installation(NODES % self.port)
         self.addCleanup(lambda: self.installation.__exit__(bool(self._outcome.result.failures or self._outcome.result.errors)))
         self.lines = self.installation.folder / "lines.ndjson"

@@ -38,6 +38,7 @@ subscribes = ["payments"]
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = f"00-{TRACE}-b7ad6b7169203331-01"
 ANOTHER = f"00-{TRACE}-00f067aa0ba902b7-00"
+SHOWN_MAX = 10_000
 KEPT_BYTES = 64 << 10
 
 
@@ -210,6 +211,17 @@ class Trace(TraceTest):
         for words in ((""), ("x" * 4097), ("o-1", "--from", "yesterday"), ("o-1", "--from", "1h", "--to", "2h"), ()):
             words = (words,) if isinstance(words, str) else words
             self.assertEqual(self.verb("trace", *words)[0], 2, words)
+
+
+    def test_of_more_than_it_shows_it_says_so_and_as_many_as_it_shows_are_complete(self):
+        event = {"correlationid": "c-1"}
+        self.publish("orders", *([event] * SHOWN_MAX))
+        code, events, err = self.trace("c-1")
+        self.assertEqual((code, len(events)), (0, SHOWN_MAX), err)
+        self.publish("payments", event)
+        code, events, err = self.trace("c-1")
+        self.assertEqual((code, len(events)), (1, SHOWN_MAX))
+        self.assertIn(f"not complete: payments: more than {SHOWN_MAX} events match", err)
 
 
 class TrimmedTrace(TraceTest):

@@ -14,7 +14,7 @@ import urllib.parse
 import urllib.request
 
 import zmq
-from forebay_test import Installation, wait_until
+from forebay_test import Installation, free_ports, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SHIPPED = ROOT / "prometheus"
@@ -47,24 +47,6 @@ subscribes = ["inventory", "catalog"]
 DAEMONS = {"inventory": "sidecar", "catalog": "sidecar", "lines": "feed", "answers": "sourcing"}
 
 
-def free_ports():
-    """The first of PORTS in a row that nobody listens at."""
-    while True:
-        with socket.socket() as any_port:
-            any_port.bind(("127.0.0.1", 0))
-            first = any_port.getsockname()[1]
-        held = [socket.socket() for _ in range(PORTS)]
-        try:
-            for number, each in enumerate(held):
-                each.bind(("127.0.0.1", first + number))
-            return first
-        except (OSError, OverflowError):
-            pass  # others are tried
-        finally:
-            for each in held:
-                each.close()
-
-
 def section(title):
     """Of docs/operations.md."""
     return re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", OPERATIONS, re.S | re.M).group(1)
@@ -80,7 +62,7 @@ def documented_alerts():
 
 class Scraped(unittest.TestCase):
     def setUp(self):
-        self.port = free_ports()
+        self.port = free_ports(PORTS)
         self.installation = Installation(TOPOLOGY.format(port=self.port))
         self.addCleanup(self._end)
         self.folder = self.installation.folder

@@ -23,6 +23,7 @@ COMMON = [
 MAY_INCLUDE = {folder: COMMON[:n] for n, folder in enumerate(COMMON)}
 MAY_INCLUDE |= {
     "topology": ["common/base"],
+    "topology/daemon": ["common", "topology"],
     "sidecar/log": ["common/base", "common/event", "common/store"],
     "sidecar": ["common", "topology"],
     "nodes": ["common", "topology"],
@@ -35,7 +36,7 @@ INSIDE = ("common", "topology", "sidecar", "nodes", "cli", "systemd", "tests", "
 KEPT_APART = [
     (r"zmq\.hpp|zmq\.h|zmq_addon\.hpp", ["common/wire/transport.cc"]),
     (r"archive\.h|archive_entry\.h", ["cli/archive.cc"]),
-    (r"httplib\.h", ["common/watch/page_server.cc"]),
+    (r"httplib\.h", []),
     (r"prometheus/.*", ["common/watch/"]),
     (r"lmdb\.h", ["common/store/", "sidecar/log/"]),
 ]

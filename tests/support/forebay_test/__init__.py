@@ -10,8 +10,12 @@ The folder of the binaries stands in the environment variable FOREBAY_BIN.
 
 from forebay_test.installation import ONE_STREAM, Installation
 from forebay_test.keyed_consumer import KeyedConsumer, fold
+from forebay_test.pages import fetched, free_ports, metrics
 from forebay_test.process import Process
 from forebay_test.seed import seed_of_this_run
 from forebay_test.waiting import wait_until
 
-__all__ = ["ONE_STREAM", "Installation", "KeyedConsumer", "Process", "fold", "seed_of_this_run", "wait_until"]
+__all__ = [
+    "ONE_STREAM", "Installation", "KeyedConsumer", "Process", "fetched", "fold", "free_ports", "metrics", "seed_of_this_run",
+    "wait_until",
+]  # fmt: skip

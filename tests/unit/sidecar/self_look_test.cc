@@ -19,7 +19,8 @@ struct SelfLookFixture {
   ManualClock clock;
   std::unique_ptr<Log> log = test::open_log(dir);
   Alerts alerts;
-  SelfLook self{*log, clock, alerts};
+  SelfLook::Memory memory;
+  SelfLook self{*log, clock, alerts, memory};
   Json report{
       {"sidecar", "inventory"},
       {"full", false},
@@ -245,6 +246,18 @@ TEST_CASE("ALossIsAnAlertForAWhileAndAgainWhenItGrows") {
   CHECK(f.conditions().empty());
   f.stream()["lost"] = 4;
   CHECK(f.conditions().size() == 1);
+}
+
+TEST_CASE("AReloadIsNoReasonToForgetWhatStandsNorToTellOfAnOldLossAgain") {
+  SelfLookFixture f;
+  f.stream()["lost"] = 3;
+  f.consumer()["lag"] = 5;
+  static_cast<void>(f.conditions());
+  f.clock.advance(limits::kAlertLostFor);
+  SelfLook anew(*f.log, f.clock, f.alerts, f.memory);
+  const Findings found = anew.look(f.report);
+  REQUIRE(found.conditions.size() == 1);
+  CHECK(found.conditions.front().alert == "not_moving");
 }
 
 TEST_CASE("RefusalsAreAnAlertWhenThereAreManyWithinAMinute") {

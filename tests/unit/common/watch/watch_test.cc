@@ -3,12 +3,14 @@
 #include <httplib.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
 #include <catch2/catch.hpp>
 #include <cstdlib>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "common/base/limits.h"
@@ -22,7 +24,7 @@ namespace {
 /// A watch, and a main loop that answers when it is told to.
 struct WatchFixture {
   test::FreePort port;
-  Watch watch{{"inventory", "127.0.0.1", port.number(), "", {}}, [](const Json& report) {
+  Watch watch{{"inventory", "9.9.9", "127.0.0.1", port.number(), "", {}}, [](const Json& report) {
                 Findings findings;
                 findings.line = "fine";
                 findings.metrics.gauge("forebay_value", "A value.", {}, report.at("value"));
@@ -156,6 +158,35 @@ TEST_CASE("AlertsAreInTheReportAndInTheMetrics") {
 }
 
 TEST_CASE("AWatchThatIsNotAnsweredEnds") { const WatchFixture f; }
+
+TEST_CASE("AProgramIsToldAfterAReloadOfWhatWasRaisedBeforeIt") {
+  const test::TempDir dir;
+  const std::string program = dir / "hook";
+  std::ofstream(program) << "#!/bin/sh\nwhile [ ! -e " << dir / "go"
+                         << " ]; do sleep 0.01; done\n"
+                         << "echo $2 >> " << dir / "told"
+                         << "\n";
+  REQUIRE(::chmod(program.c_str(), 0700) == 0);
+  Watch::Options options;
+  options.exec = program;
+  const auto wrong = [](const Json&) {
+    Findings findings;
+    findings.conditions = {{"full", "", "so it is"}, {"lag", "b", "so it is"}};
+    return findings;
+  };
+  {
+    Watch watch(options, wrong);
+    watch.answer([] { return Result<Json>(Json::object()); });
+    REQUIRE(test::eventually([&] { return watch.alerts()["raised"].size() == 2; }));
+  }
+  const Watch anew(options, wrong);
+  CHECK(anew.alerts()["raised"].size() == 2);
+  std::ofstream(dir / "go").flush();
+  CHECK(test::eventually([&] {
+    std::ifstream told(dir / "told");
+    return std::string(std::istreambuf_iterator<char>(told), {}) == "full\nlag\n";
+  }));
+}
 
 }  // namespace
 }  // namespace forebay
