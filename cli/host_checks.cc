@@ -72,7 +72,7 @@ Finding check_secret(const Resident& resident, const Identity& listed) {
   return with(found, Severity::kWrong,
               "the public key of " + secret.path + " is \"" + secret.public_key +
                   "\", which the topology does not list: nobody would know it",
-              "put it under [keys] as '" + resident.name + "', on every host, and restart");
+              "put it under [keys] as '" + resident.name + "', on every host, and reload");
 }
 
 /// One that is listed waits for `keys promote`; one that is not may have been forgotten.

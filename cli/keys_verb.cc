@@ -98,8 +98,8 @@ int promote(const Globals& globals, const KeysOptions& options) {
     return kExitFailed;
   }
   if (auto synced = sync_folder(folder); !synced) return exit_with(synced.error());
-  notice("restart '" + options.name +
-         "', if all that talk to it were restarted since its second key is in the topology; then "
+  notice("reload (or restart) '" + options.name +
+         "', if all that talk to it have read the topology since its second key is in it; then "
          "remove the old key there");
   return kExitDone;
 }

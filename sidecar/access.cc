@@ -33,7 +33,7 @@ Result<void> Access::may_read(std::string_view user, const Rights& rights,
   return forbidden(user, "may not read stream '" + stream.substr(0, 64) + "' here, only " + may +
                              (rights.operates ? ": ask the sidecar that has it"
                                               : ": add it to the node's subscribes in the topology "
-                                                "of this sidecar, and restart it"));
+                                                "of this sidecar, and reload it"));
 }
 
 Result<void> Access::check(std::string_view user, const Request& request) const {

@@ -2,6 +2,7 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 
 #include "common/service/descriptors.h"
@@ -44,8 +45,9 @@ std::vector<std::string_view> sidecars(const forebay::Topology& topology) {
 }
 
 /// What it serves of the topology. Its folder is there: its secret is read.
-forebay::Result<forebay::SidecarOptions> options_of(const forebay::Topology& topology,
-                                                    const std::string& name) {
+forebay::Result<forebay::SidecarOptions> options_of(
+    const forebay::Topology& topology, const std::string& name,
+    std::shared_ptr<forebay::SidecarMemory> memory) {
   using namespace forebay;
   const Sidecar* sidecar = topology.sidecar(name);
   std::string folder = state_folder(topology, name);
@@ -58,13 +60,14 @@ forebay::Result<forebay::SidecarOptions> options_of(const forebay::Topology& top
                         sidecar->streams,
                         sidecar->disk_max,
                         std::move(*far),
-                        watch_options(topology, name, FOREBAY_VERSION),
-                        topology.alerts};
+                        watch_options(topology, name, FOREBAY_VERSION, {memory, &memory->watch}),
+                        topology.alerts,
+                        memory};
 }
 
-forebay::Result<void> follow(const forebay::SidecarOptions& now, forebay::SidecarOptions& next) {
+forebay::Result<void> may_follow(const forebay::SidecarOptions& now,
+                                 const forebay::SidecarOptions& next) {
   using namespace forebay;
-  if (auto same = stays("state folder", now.state_dir, next.state_dir); !same) return same;
   for (const auto list : {&SidecarEndpoints::ingest, &SidecarEndpoints::control,
                           &SidecarEndpoints::broadcast, &SidecarEndpoints::far_control}) {
     for (std::size_t i = 0; i < (now.endpoints.*list).size(); ++i) {
@@ -80,8 +83,6 @@ forebay::Result<void> follow(const forebay::SidecarOptions& now, forebay::Sideca
           ErrorCode::kBadInput,
           "stream '" + stream.name + "' is gone from it: to serve it no more takes a restart");
   }
-  next.watch.memory = now.watch.memory;
-  next.seen = now.seen;
   return {};
 }
 
@@ -90,6 +91,7 @@ forebay::Result<void> follow(const forebay::SidecarOptions& now, forebay::Sideca
 int main(int argc, char** argv) {
   keep_freed_memory();
   forebay::raise_descriptor_limit();
+  const auto memory = std::make_shared<forebay::SidecarMemory>();
   return forebay::run_daemon<forebay::SidecarOptions>(
       {.texts = {.program = "forebay-sidecar",
                  .version = FOREBAY_VERSION,
@@ -98,8 +100,9 @@ int main(int argc, char** argv) {
                  .more = "Example: forebay-sidecar -t topology/demo.toml inventory\nExit codes: 0 "
                          "stopped, 1 failed, 2 bad usage or topology."},
        .names = sidecars,
-       .options_of = options_of,
-       .follow = follow,
+       .options_of = [&](const forebay::Topology& topology,
+                         const std::string& name) { return options_of(topology, name, memory); },
+       .may_follow = may_follow,
        .serve = forebay::run_sidecar,
        .advice =
            [](const std::string& name) {

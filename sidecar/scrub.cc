@@ -68,8 +68,26 @@ std::string why_not(const Result<BatchView>& batch, Sequence key, const Incarnat
 
 }  // namespace
 
-Scrubber::Scrubber(const Log& log, const std::string& dir)
-    : log_(log), file_(dir + "/data.mdb"), damaged_(log.stream_count()) {}
+Scrubber::Scrubber(const Log& log, const std::string& dir, Memory& memory)
+    : log_(log), memory_(memory), file_(dir + "/data.mdb"), damaged_(log.stream_count()) {
+  for (std::size_t i = 0; i < log.stream_count(); ++i) {
+    const std::string& name = log.stream_name({i});
+    if (const auto known = memory.damaged.find(name); known != memory.damaged.end())
+      damaged_[i] = known->second;
+    if (name != memory.stream) continue;
+    stream_ = StreamIndex{i};
+    next_ = memory.next;
+  }
+}
+
+Scrubber::~Scrubber() {
+  memory_ = {};
+  for (std::size_t i = 0; i < damaged_.size(); ++i)
+    memory_.damaged[log_.stream_name({i})] = damaged_[i];
+  if (stream_.value == log_.stream_count()) return;
+  memory_.stream = log_.stream_name(stream_);
+  memory_.next = next_;
+}
 
 Result<bool> Scrubber::step(std::size_t bytes) {
   std::size_t looked_at = 0;

@@ -18,8 +18,20 @@ namespace forebay {
 
 class Scrubber {
  public:
-  /// `log`, of the folder `dir`, outlives it.
-  Scrubber(const Log& log, const std::string& dir);
+  /// First → how many; 0 → 1: the stream itself.
+  using Damaged = std::map<Sequence, std::uint64_t>;
+  /// What was found, and how far the pass has come, for the scrubber that a sidecar has after a reload.
+  struct Memory {
+    std::map<std::string, Damaged> damaged;  // by stream
+    std::string stream;
+    Sequence next{1};
+  };
+
+  /// All outlive it: `log`, of the folder `dir`; `memory`, with which it goes on, and which it leaves.
+  Scrubber(const Log& log, const std::string& dir, Memory& memory);
+  ~Scrubber();
+  Scrubber(const Scrubber&) = delete;
+  Scrubber& operator=(const Scrubber&) = delete;
 
   /// Verifies batches of about `bytes` (at least one) from where it was on. False when it has come to
   /// the end of the log; the next step begins anew. kIo: the file cannot be opened.
@@ -52,6 +64,7 @@ class Scrubber {
   void note_stream(StreamIndex stream, const std::string& damage);
 
   const Log& log_;
+  Memory& memory_;
   std::string file_;
   StreamIndex stream_{0};
   Sequence next_{1};
@@ -59,8 +72,7 @@ class Scrubber {
   std::optional<Sequence> end_;  // of the stream when its turn began, lest one that grows is all
   std::string stream_damage_;    // the first of its turn
   mutable std::mutex mutex_;
-  // By stream: first → how many; 0 → 1: the stream itself.
-  std::vector<std::map<Sequence, std::uint64_t>> damaged_;
+  std::vector<Damaged> damaged_;  // by stream
 };
 
 }  // namespace forebay

@@ -201,9 +201,9 @@ void SelfLook::look_at_consumer(const Json& consumer) {
           std::to_string(lag) + " events behind, the first for " +
               format_duration(duration_cast<milliseconds>(behind)));
   Standing& standing = memory_.standing[{stream, name}] = last_.standing[{stream, name}];
-  if (standing.since == MonoTime{} || standing.cursor != cursor || lag == 0)
+  if (standing.since == MonoTime{} || standing.cursor != cursor || lag == 0 || silent)
     standing = {cursor, now_};
-  if (!silent && now_ - standing.since > thresholds_.not_moving)
+  if (heard && now_ - standing.since > thresholds_.not_moving)
     raise("not_moving", who,
           "its cursor stands at " + std::to_string(cursor) + ", " + std::to_string(lag) +
               " events before the head");

@@ -55,8 +55,8 @@ class Service {
         broadcast_(context_, options.far),
         broadcasts_(log, clock_, broadcast_, failure_),
         commits_(log, clock_, holds_, policies(), broadcasts_, failure_),
-        scrubber_(log, options.state_dir),
-        look_(log, clock_, options.alerts, *options.seen) {}
+        scrubber_(log, options.state_dir, options.memory->scrubbed),
+        look_(log, clock_, options.alerts, options.memory->seen) {}
 
   Result<void> bind() {
     if (options_.far) {  // at its post before anybody can knock
@@ -372,7 +372,7 @@ Result<void> run_sidecar(const SidecarOptions& options, StopSignals& signals) {
     spdlog::info("stream {}: head {}, oldest {}", (*log)->stream_name({i}), stream.head().value,
                  stream.oldest.value);
   }
-  signals.ready("serving");
+  signals.set_ready("serving");
   spdlog::info("serving, boot {}", (*log)->boot().hex());
   return service.serve(signals);
 }

@@ -18,11 +18,19 @@
 #include "common/service/signals.h"
 #include "common/watch/watch.h"
 #include "sidecar/doors.h"
+#include "sidecar/scrub.h"
 #include "sidecar/self_look.h"
 #include "topology/endpoints.h"
 #include "topology/topology.h"
 
 namespace forebay {
+
+/// What goes over to the sidecar that there is after a reload.
+struct SidecarMemory {
+  Watch::Memory watch;
+  SelfLook::Memory seen;
+  Scrubber::Memory scrubbed;
+};
 
 struct SidecarOptions {
   std::string name;
@@ -34,7 +42,7 @@ struct SidecarOptions {
   std::optional<FarSide> far = {};  // who comes in from other hosts, where they have keys
   Watch::Options watch = {};
   Alerts alerts = {};  // thresholds
-  std::shared_ptr<SelfLook::Memory> seen = std::make_shared<SelfLook::Memory>();
+  std::shared_ptr<SidecarMemory> memory = std::make_shared<SidecarMemory>();
 };
 
 /// Opens the log, binds the sockets and serves until a stop signal, then commits what was taken in

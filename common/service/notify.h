@@ -9,7 +9,8 @@ namespace forebay {
 void notify_ready(const std::string& status);
 /// WATCHDOG=1 with a status line: the main loop goes on.
 void notify_alive(const std::string& status);
-/// RELOADING=1: it is about to begin anew, and will be ready again.
+/// RELOADING=1: it is about to begin anew, and will be ready again. Until then the watchdog waits as long as for
+/// a start.
 void notify_reloading();
 /// STOPPING=1.
 void notify_stopping();

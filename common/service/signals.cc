@@ -24,8 +24,8 @@ StopSignals::StopSignals(Reload reload) : reload_(std::move(reload)) {
 
 StopSignals::~StopSignals() { ::close(descriptor_); }
 
-void StopSignals::ready(const std::string& status) {
-  began_ = true;
+void StopSignals::set_ready(const std::string& status) {
+  ready_ = true;
   notify_ready(status);
 }
 
@@ -38,7 +38,6 @@ bool StopSignals::arrived() {
       return true;
     }
     if (stopped_ || !reload_()) continue;
-    began_ = false;
     notify_reloading();
     return true;
   }

@@ -20,10 +20,12 @@ class StopSignals {
   StopSignals& operator=(const StopSignals&) = delete;
 
   [[nodiscard]] int descriptor() const { return descriptor_; }
-  /// Tells systemd that recovery is done and all is bound, with a status line.
-  void ready(const std::string& status);
-  /// Whether it was ready, since it began (anew).
-  [[nodiscard]] bool began() const { return began_; }
+  /// Forgets that it was ready: it begins (anew).
+  void begin() { ready_ = false; }
+  /// Recovery is done and all is bound; tells systemd, with a status line.
+  void set_ready(const std::string& status);
+  /// Whether it was, since begin().
+  [[nodiscard]] bool ready() const { return ready_; }
   /// Whether the program is to leave off: a stop signal has arrived, or a SIGHUP that `reload` is for.
   /// Takes it, and tells systemd.
   [[nodiscard]] bool arrived();
@@ -32,7 +34,7 @@ class StopSignals {
 
  private:
   Reload reload_;
-  bool began_ = false, stopped_ = false;
+  bool ready_ = false, stopped_ = false;
   int descriptor_;
 };
 

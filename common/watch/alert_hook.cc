@@ -68,6 +68,8 @@ AlertHook::~AlertHook() {
   }
   changed_.notify_all();
   thread_.join();
+  if (!waiting_.empty())
+    spdlog::warn("alerts: {} was not told of the last {}", program_, waiting_.size());
 }
 
 void AlertHook::hand_over(const std::vector<Alert>& alerts) {

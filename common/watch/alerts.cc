@@ -44,6 +44,10 @@ std::vector<Alert> AlertBook::update(const std::vector<Condition>& conditions, M
   return changed;
 }
 
+void AlertBook::go_on(MonoTime now) {
+  for (auto& [key, raised] : raised_) raised.seen = now;
+}
+
 std::vector<Alert> AlertBook::raised() const {
   std::vector<Alert> alerts;
   for (const auto& [key, raised] : raised_) alerts.push_back(raised.alert);

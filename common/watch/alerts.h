@@ -38,6 +38,8 @@ class AlertBook {
   /// left out.
   [[nodiscard]] std::vector<Alert> update(const std::vector<Condition>& conditions, MonoTime now,
                                           WallTime wall);
+  /// Whoever could not look for a while goes on as if all that is raised had just been so.
+  void go_on(MonoTime now);
   /// {raised: [...], history: [...]}, the oldest first; the history is what was cleared last.
   [[nodiscard]] Json to_json() const;
   [[nodiscard]] std::vector<Alert> raised() const;

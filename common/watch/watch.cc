@@ -19,24 +19,32 @@ using std::chrono::milliseconds;
 Watch::Watch(Options options, Look look)
     : options_(std::move(options)),
       look_(std::move(look)),
-      alerts_(options_.memory->book.to_json()) {
-  std::optional<AlertHook>& hook = options_.memory->hook;
-  if (hook && hook->program() != options_.exec) hook.reset();
-  if (!hook && !options_.exec.empty()) hook.emplace(options_.exec, options_.name);
-  if (!options_.alerts.name.empty()) {
-    auto publisher = Publisher::connect({.ingest = options_.alerts.ingest,
-                                         .control = options_.alerts.control,
-                                         .stream = options_.alerts.name,
-                                         .source = "/" + options_.name});
-    if (!publisher) spdlog::error("alerts: {}", publisher.error().message);
-    if (publisher) publisher_ = std::move(*publisher);
-  }
+      memory_(*options_.memory),
+      alerts_(memory_.book.to_json()) {
+  take_over();
   thread_ = std::thread([this] { run(); });
   if (options_.port != 0) {
     pages_.emplace(
         options_.address, options_.port,
         PageServer::Pages{[this] { return metrics_page(); }, [this] { return health_page(); }});
   }
+}
+
+/// From the watch before this one, if there was one: as far as it fits.
+void Watch::take_over() {
+  memory_.book.go_on(clock_.mono());
+  if (memory_.hook && memory_.hook->program() != options_.exec) memory_.hook.reset();
+  if (!memory_.hook && !options_.exec.empty()) memory_.hook.emplace(options_.exec, options_.name);
+  if (memory_.stream == options_.alerts) return;
+  memory_.stream = options_.alerts;
+  memory_.publisher.reset();
+  if (options_.alerts.name.empty()) return;
+  auto publisher = Publisher::connect({.ingest = options_.alerts.ingest,
+                                       .control = options_.alerts.control,
+                                       .stream = options_.alerts.name,
+                                       .source = "/" + options_.name});
+  if (!publisher) spdlog::error("alerts: {}", publisher.error().message);
+  if (publisher) memory_.publisher = std::move(*publisher);
 }
 
 Watch::~Watch() {
@@ -92,8 +100,8 @@ void Watch::run() {
 void Watch::take(const Json& report) {
   Findings found = look_(report);
   notify_alive(found.line);
-  const auto changed = options_.memory->book.update(found.conditions, clock_.mono(), clock_.wall());
-  for (const Alert& alert : options_.memory->book.raised()) {
+  const auto changed = memory_.book.update(found.conditions, clock_.mono(), clock_.wall());
+  for (const Alert& alert : memory_.book.raised()) {
     found.metrics.gauge("forebay_alert", "1 while the alert is raised.",
                         {{"alert", alert.condition.alert}, {"subject", alert.condition.subject}},
                         1);
@@ -102,7 +110,7 @@ void Watch::take(const Json& report) {
   found.metrics.gauge("forebay_ready", "1 while it is ready to serve.", {},
                       found.not_ready.empty());
   std::string metrics = found.metrics.text();
-  Json alerts = options_.memory->book.to_json();
+  Json alerts = memory_.book.to_json();
   {
     const std::lock_guard hold(mutex_);  // the main loop may want it
     metrics_ = std::move(metrics);
@@ -114,7 +122,7 @@ void Watch::take(const Json& report) {
 
 /// As all that Prometheus reads calls them.
 void Watch::add_process(Exposition& metrics) const {
-  const auto since_epoch = options_.memory->began.time_since_epoch();
+  const auto since_epoch = memory_.began.time_since_epoch();
   metrics.gauge("forebay_build_info", "1, by the version of the program.",
                 {{"version", options_.version}}, 1);
   metrics.gauge("process_start_time_seconds", "When it was started, since 1970.", {},
@@ -145,9 +153,9 @@ void Watch::tell(const std::vector<Alert>& changed) {
     } else {
       spdlog::warn("alert: {} {}: {}", name, subject, text);
     }
-    if (publisher_) publish(alert);
+    if (memory_.publisher) publish(alert);
   }
-  if (options_.memory->hook) options_.memory->hook->hand_over(changed);
+  if (memory_.hook) memory_.hook->hand_over(changed);
 }
 
 /// alert.raised and alert.cleared, about the daemon. What the window has no room for is only in the
@@ -159,7 +167,7 @@ void Watch::publish(const Alert& alert) {
   const auto data = msgpack_from_json(to_json(alert));
   FOREBAY_INVARIANT(data.has_value());
   event.data = *data;
-  const auto taken = publisher_->publish(event);
+  const auto taken = memory_.publisher->publish(event);
   if (!taken || *taken != Admission::kTaken)
     spdlog::error("alerts: cannot publish {} {}: {}", event.type, alert.condition.alert,
                   taken ? "the sidecar of their stream takes none" : taken.error().message);

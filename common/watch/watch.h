@@ -39,9 +39,18 @@ struct Findings {
 
 class Watch {
  public:
+  /// Where alerts are published.
+  struct Stream {
+    std::string name;  // empty: nowhere
+    std::string ingest, control;
+    friend bool operator==(const Stream&, const Stream&) = default;
+  };
+  /// What goes over to the watch that a daemon has after a reload.
   struct Memory {
     AlertBook book;
-    std::optional<AlertHook> hook;  // with what it has yet to be told
+    std::optional<AlertHook> hook;  // with what its program has yet to be told
+    Stream stream;
+    std::unique_ptr<Publisher> publisher;  // to that, with what is not on disk yet
     WallTime began = SystemClock().wall();
   };
   struct Options {
@@ -50,11 +59,7 @@ class Watch {
     std::string address;  // of its pages; port 0: none
     std::uint16_t port = 0;
     std::string exec;  // alerts' program; empty: none
-    struct Stream {
-      std::string name;  // empty: none
-      std::string ingest, control;
-    } alerts;  // where they are published
-    /// Goes over to the watch that a daemon has after a reload.
+    Stream alerts;
     std::shared_ptr<Memory> memory = std::make_shared<Memory>();
   };
   /// What a report says; called on the watch's thread.
@@ -88,11 +93,13 @@ class Watch {
   [[nodiscard]] PageServer::Page metrics_page() const;
   [[nodiscard]] PageServer::Page health_page() const;
 
+  void take_over();
+
   Options options_;
   Look look_;
   SystemClock clock_;
   Mailbox<char> ask_;
-  std::unique_ptr<Publisher> publisher_;  // the thread's, as the memory
+  Memory& memory_;  // the thread's
 
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;

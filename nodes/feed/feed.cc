@@ -8,6 +8,7 @@
 #include "common/base/limits.h"
 #include "common/client/line_publisher.h"
 #include "common/event/json_fields.h"
+#include "common/service/notify.h"
 #include "nodes/feed/rejects_file.h"
 
 namespace forebay {
@@ -24,13 +25,20 @@ class Feed {
 
   Result<FeedSummary> run() {
     for (const auto step : {&Feed::open, &Feed::begin, &Feed::publish, &Feed::finish}) {
-      if (auto done = (this->*step)(); !done) return fail(done.error());
+      if (auto done = (this->*step)(); !done) return fail(final_of(done.error()));
       if (stopping_ && !publisher_) break;
     }
     return summary();
   }
 
  private:
+  /// Of its file, what is not there is not there; a stream that its sidecar does not know it may know soon,
+  /// when it has read the topology again.
+  [[nodiscard]] Error final_of(const Error& error) const {
+    const bool of_sidecar = publisher_ && error.code == ErrorCode::kNotFound;
+    return of_sidecar ? Error{ErrorCode::kUnavailable, error.message} : error;
+  }
+
   /// Each round of each of its waits comes by here.
   [[nodiscard]] bool stopping() {
     if (signals_.arrived()) stopping_ = true;
@@ -40,8 +48,11 @@ class Feed {
 
   /// Whether what it has taken has not come to disk for a while.
   bool held() {
-    if (!pump_) return waited_.said;  // it cannot even register
     const auto now = std::chrono::steady_clock::now();
+    if (!pump_) {  // it cannot even register
+      return waited_.since != std::chrono::steady_clock::time_point{} &&
+             now - waited_.since > limits::kFeedHeldAfter;
+    }
     const std::uint64_t acknowledged = publisher_->acknowledged().position.value;
     if (publisher_->unacknowledged_bytes() == 0 || acknowledged != progress_.acknowledged)
       progress_ = {acknowledged, now};
@@ -88,7 +99,7 @@ class Feed {
     if (!source) return fail(source.error());
     source_ = std::move(*source);
     // Its first line and its sidecar may come long after it.
-    signals_.ready("publishing " + source_->path());
+    notify_ready("waiting for the sidecar of " + options_.stream);
     if (source_->is_stdin()) {
       spdlog::warn("stdin is not resumable: what is given again is published again");
       return {};
@@ -136,6 +147,8 @@ class Feed {
       if (stopping_) return {};
     }
     pump_.emplace(*source_, *publisher_, *rejects_);
+    progress_ = {publisher_->acknowledged().position.value, std::chrono::steady_clock::now()};
+    signals_.set_ready("publishing " + source_->path());
     spdlog::info("publishing {} to {} from line {}", source_->path(), options_.stream,
                  source_->lines() + 1);
     return {};

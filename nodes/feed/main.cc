@@ -2,6 +2,7 @@
 #include <spdlog/spdlog.h>
 
 #include <filesystem>
+#include <memory>
 
 #include "nodes/feed/feed.h"
 #include "topology/daemon/daemon.h"
@@ -12,7 +13,8 @@ namespace {
 using namespace forebay;
 
 /// What the feed publishes, and where.
-Result<FeedOptions> options_of(const Topology& topology, const std::string& name) {
+Result<FeedOptions> options_of(const Topology& topology, const std::string& name,
+                               const std::shared_ptr<Watch::Memory>& memory) {
   const Node* node = topology.node(name);
   const std::string& stream = node->publishes.front();
   const auto endpoints = endpoints_for(topology, node->host, *topology.owner_of(stream));
@@ -24,16 +26,14 @@ Result<FeedOptions> options_of(const Topology& topology, const std::string& name
                      stream,
                      endpoints->ingest,
                      endpoints->control,
-                     watch_options(topology, name, FOREBAY_VERSION)};
+                     watch_options(topology, name, FOREBAY_VERSION, memory)};
 }
 
-Result<void> follow(const FeedOptions& now, FeedOptions& next) {
-  if (auto same = stays("state folder", now.state_dir, next.state_dir); !same) return same;
-  if (now.source == "-")
-    return fail(ErrorCode::kBadInput, "stdin cannot be read again: that takes a restart");
+Result<void> may_follow(const FeedOptions& now, const FeedOptions& next) {
+  if (now.source == "-" || next.source == "-")
+    return fail(ErrorCode::kBadInput, "stdin is read once, from the start: that takes a restart");
   if (!next.follow && !std::filesystem::exists(next.source))
     return fail(ErrorCode::kBadInput, "there is no file " + next.source);
-  next.watch.memory = now.watch.memory;
   return {};
 }
 
@@ -63,6 +63,7 @@ Result<void> serve(const FeedOptions& options, StopSignals& signals) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  const auto memory = std::make_shared<Watch::Memory>();
   return run_daemon<FeedOptions>(
       {.texts = {.program = "forebay-feed",
                  .version = FOREBAY_VERSION,
@@ -74,8 +75,9 @@ int main(int argc, char** argv) {
                      "codes: 0 the file has ended or it was stopped, 1 failed, 2 bad usage, "
                      "topology or file."},
        .names = [](const Topology& topology) { return names_of(topology, NodeKind::kFeed); },
-       .options_of = options_of,
-       .follow = follow,
+       .options_of = [&](const Topology& topology,
+                         const std::string& name) { return options_of(topology, name, memory); },
+       .may_follow = may_follow,
        .serve = serve},
       argc, argv);
 }

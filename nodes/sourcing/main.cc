@@ -1,6 +1,8 @@
 // forebay-sourcing: what it serves of the topology; the rest is server.h's, consumer.h's and daemon.h's.
 #include <spdlog/spdlog.h>
 
+#include <memory>
+
 #include "nodes/sourcing/server.h"
 #include "nodes/sourcing/view.h"
 #include "nodes/wiring/wiring.h"
@@ -17,20 +19,14 @@ struct Options {
   QueryServer::Options queries;
 };
 
-Result<Options> options_of(const Topology& topology, const std::string& name) {
+Result<Options> options_of(const Topology& topology, const std::string& name,
+                           const std::shared_ptr<Watch::Memory>& memory) {
   auto consumer = consumer_options(topology, name);
   if (!consumer) return fail(consumer.error());
   return Options{
       std::move(*consumer),
       {node_endpoints(topology, *topology.node(name)).query, topology.alerts.beacon_silent,
-       topology.alerts.producer_silent, watch_options(topology, name, FOREBAY_VERSION)}};
-}
-
-Result<void> follow(const Options& now, Options& next) {
-  if (auto same = stays("state folder", now.consumer.state_dir, next.consumer.state_dir); !same)
-    return same;
-  next.queries.watch.memory = now.queries.watch.memory;
-  return {};
+       topology.alerts.producer_silent, watch_options(topology, name, FOREBAY_VERSION, memory)}};
 }
 
 Result<void> serve(Options options, StopSignals& signals) {
@@ -43,7 +39,7 @@ Result<void> serve(Options options, StopSignals& signals) {
   server = &queries;
   if (auto bound = queries.bind(); !bound) return bound;
   (*consumer)->start();
-  signals.ready("serving");
+  signals.set_ready("serving");
   spdlog::info("answering at {}", options.queries.endpoint);
   auto served = queries.serve(signals);
   (*consumer)->stop();
@@ -53,6 +49,7 @@ Result<void> serve(Options options, StopSignals& signals) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  const auto memory = std::make_shared<Watch::Memory>();
   return run_daemon<Options>(
       {.texts = {.program = "forebay-sourcing",
                  .version = FOREBAY_VERSION,
@@ -62,8 +59,8 @@ int main(int argc, char** argv) {
                      "Example: forebay-sourcing -t topology/demo.toml sourcing-1\nExit codes: 0 "
                      "stopped, 1 failed, 2 bad usage or topology."},
        .names = [](const Topology& topology) { return names_of(topology, NodeKind::kSourcing); },
-       .options_of = options_of,
-       .follow = follow,
+       .options_of = [&](const Topology& topology,
+                         const std::string& name) { return options_of(topology, name, memory); },
        .serve = serve,
        .advice =
            [](const std::string&) {

@@ -75,11 +75,13 @@ class RulesOfIngest(WithSidecar):
     def test_what_is_committed_is_acknowledged_again_at_once(self):
         self.commit(0, 2)
         self.commit(2, 4)
+        before = self.status()["counters"]["duplicates"]
         for previous, last in ((2, 4), (0, 2)):
             self.send(self.batch(self.registered, previous, last))
             again = self.unasked("acknowledged")
             self.assertEqual((again["position"], again["sequence"], again["first"]), (4, 4, 0))
         self.assertEqual(self.head(), 4)
+        self.assertEqual(self.status()["counters"]["duplicates"], before + 2)
 
     def test_what_is_ingested_but_not_committed_is_dropped_and_acknowledged_by_its_commit(self):
         position = dropped = 0
@@ -116,6 +118,7 @@ class RulesOfIngest(WithSidecar):
 
     def test_what_leaves_a_hole_is_asked_for_once_until_the_chain_moves_on(self):
         self.commit(0, 1)
+        asked = self.status()["counters"]["resends_asked"]
         for position in (1, 2):
             self.send(self.batch(self.registered, 3, 4))
             resend = self.unasked("resend")
@@ -123,6 +126,7 @@ class RulesOfIngest(WithSidecar):
             for key in ("incarnation", "producer", "epoch"):
                 self.assertEqual(resend[key], self.registered[key])
             count = self.status()["counters"]["resends_asked"]
+            self.assertEqual(count, asked + position)
             self.send(self.batch(self.registered, 4, 5))
             self.commit(position, position + 1)  # its answer is the next: the other hole brought none
             self.assertEqual(self.status()["counters"]["resends_asked"], count)

@@ -4,8 +4,10 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
+import subprocess
 import unittest
 
 from forebay_test import Installation, fetched, free_ports, metrics, wait_until
@@ -45,7 +47,14 @@ class Watched(KeyedTest):
         now = wait_until(settled, "the cursor is in the metrics", 30)
         self.assertEqual(now['forebay_head{sidecar="left",stream="a"}'], head)
         self.assertGreaterEqual(now['forebay_events_total{sidecar="left"}'], head)  # with alerts
-        self.assertGreater(now['forebay_commit_seconds_count{sidecar="left"}'], 0)
+        self.assertGreater(now['forebay_batches_total{sidecar="left"}'], 0)
+        self.assertGreater(now['forebay_stream_bytes{sidecar="left",stream="a"}'], 0)
+        commits = now['forebay_commit_seconds_count{sidecar="left"}']
+        self.assertGreater(commits, 0)
+        self.assertGreater(now['forebay_commit_seconds_sum{sidecar="left"}'], 0)
+        buckets = [value for name, value in now.items() if name.startswith("forebay_commit_seconds_bucket{") and "Inf" not in name]
+        self.assertEqual((buckets, buckets[-1]), (sorted(buckets), commits))
+        self.assertGreater(now['forebay_connections_total{sidecar="left",from="near",what="accepted"}'], 0)
         self.assertEqual(now['forebay_full{sidecar="left"}'], 0)
         self.wait_raised("a", "disk", "")
         self.assertEqual(fetched(f"{self.url()}/health"), (200, '{"live":true,"ready":true,"reasons":[]}\n'))
@@ -89,6 +98,16 @@ class Watched(KeyedTest):
             consumer.process.signal(signal.SIGCONT)
         wait_until(lambda: about not in self.raised("a"), "it is cleared", 60)
 
+    def test_one_that_is_heard_and_goes_on_nowhere_is_raised_too(self):
+        consumer = self.consumer({"a": "earliest"})
+        consumer.wait_applied("a", self.publish("a", 10))
+        self.forget_publishers()
+        self.restart_sidecar("left", shutil.rmtree)
+        self.publish("a", 30)
+        wanted = {(alert, "keyed of a") for alert in ("diverged", "not_moving")}
+        wait_until(lambda: wanted <= self.raised("a"), "both are raised", 60)
+        self.assertNotIn(("silent_consumer", "keyed of a"), self.raised("a"))
+
     def test_a_daemon_that_is_stopped_answers_nothing_until_it_goes_on(self):
         wait_until(lambda: fetched(f"{self.url(1)}/health")[0] == 200, "it is live", 30)
         self.sidecars["right"].signal(signal.SIGSTOP)
@@ -110,6 +129,45 @@ class Watched(KeyedTest):
             self.restart_sidecar("right", take)
             self.publish("c", 5)
             wait_until(lambda: "cannot bind" in self.sidecars["right"].errors(), "it says so", 30)
+
+
+STALLING = r"""
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+int fdatasync(int file) {
+  while (access(getenv("STALLED"), F_OK) == 0) usleep(10000);
+  return (int)syscall(SYS_fdatasync, file);
+}
+"""
+
+
+class OfTheDisk(KeyedTest):
+    def test_a_commit_that_does_not_end_is_raised_and_makes_it_not_ready(self):
+        folder, port = self.installation.folder, free_ports(1)
+        self.publish("a", 5)
+        self.forget_publishers()
+        self.assertEqual(self.sidecars["left"].stop(), 0)
+        stalled, library = folder / "stalled", folder / "stalling.so"
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", library, "-xc", "-"], input=STALLING, text=True, check=True)
+        topology = self.installation.topology
+        topology.write_text(topology.read_text().replace("[hosts.a]", f"[hosts.a]\nmetrics_port = {port}"))
+        argv = [self.installation.program("forebay-sidecar"), "-t", topology, "left"]
+        environment = dict(os.environ, LD_PRELOAD=str(library), STALLED=str(stalled))
+        self.sidecars["left"] = self.installation.start(argv, "left", env=environment)
+        self.clients.pop("left").__exit__()
+        self.publish("a", 5)
+        stalled.touch()
+        self.send("a", 5)
+        self.wait_raised("a", "stuck", "")
+        self.assertGreater(metrics(f"http://127.0.0.1:{port}")['forebay_commit_under_way_seconds{sidecar="left"}'], 5)
+        self.assertEqual(metrics(f"http://127.0.0.1:{port}")['forebay_ready{sidecar="left"}'], 0)
+        status, body = fetched(f"http://127.0.0.1:{port}/health")
+        self.assertEqual((status, "a commit does not come to an end" in body), (503, True))
+        stalled.unlink()
+        self.publishers["a"].flush(30)
+        wait_until(lambda: ("stuck", "") not in self.raised("a"), "it is cleared", 60)
+        self.assertEqual(self.head("a"), 15)
 
 
 class OfTheClock(KeyedTest):
@@ -137,7 +195,7 @@ name = "test"
 metrics_port = %d
 [sidecars.stock]
 host = "a"
-streams = { inventory = {} }
+streams = { inventory = { retention = { bytes = "64KiB" } } }
 [nodes.feeder]
 kind = "feed"
 host = "a"
@@ -158,8 +216,8 @@ class OfNodes(unittest.TestCase):
         self.addCleanup(lambda: self.installation.__exit__(bool(self._outcome.result.failures or self._outcome.result.errors)))
         self.lines = self.installation.folder / "lines.ndjson"
 
-    def append(self, count):
-        event = {"type": "stock.set", "data": {"sku": "a", "fc": "x", "on_hand": 3}}
+    def append(self, count, sku="a"):
+        event = {"type": "stock.set", "data": {"sku": sku, "fc": "x", "on_hand": 3}}
         with open(self.lines, "a", encoding="ascii") as lines:
             lines.write((json.dumps(event) + "\n") * count)
 
@@ -194,10 +252,31 @@ class OfNodes(unittest.TestCase):
         sidecar.kill()
         self.append(2)
         wait_until(lambda: self.of_feed().get("forebay_window_bytes", 0) > 0 and "held" in self.alerts(1), "the feed is held", 30)
+        self.assertEqual(self.of_feed()["forebay_ready"], 0)
         wait_until(lambda: (self.of_sourcing("beacon_overdue_seconds") or 0) > 1 and "silent_beacon" in self.alerts(3), "the node hears nothing", 30)
         self.installation.start_sidecar("stock")
         wait_until(lambda: self.of_feed().get("forebay_feed_acknowledged") == 5 and not self.alerts(1), "the feed goes on", 60)
         wait_until(lambda: self.of_sourcing("cursor") == 5 and not self.alerts(3), "the node hears it again", 60)
+
+    def test_a_sourcing_node_tells_of_what_it_lost_what_it_refused_and_where_it_stands(self):
+        sidecar = self.installation.start_sidecar("stock")
+        self.start("forebay-feed", "feeder")
+        node = self.start("forebay-sourcing", "answers")
+        self.append(3, sku=7)
+        wait_until(lambda: self.of_sourcing("failed") == 3, "they are refused", 30)
+        self.assertEqual(node.stop(), 0)
+        self.append(3000)
+        wait_until(lambda: self.of_feed().get("forebay_feed_acknowledged") == 3003, "they are on disk", 60)
+        self.start("forebay-sourcing", "answers")
+        wait_until(lambda: self.of_sourcing("cursor") == 3003, "it has applied what there is", 30)
+        self.assertGreater(self.of_sourcing("lost"), 0)
+        # Another log, of which it has nothing to do with anything: it stands.
+        sidecar.kill()
+        shutil.rmtree(self.installation.folder / "state" / "stock")
+        self.append(100)
+        self.installation.start_sidecar("stock")
+        wait_until(lambda: self.of_sourcing("diverged") == 1, "it says so", 60)
+        wait_until(lambda: (self.of_sourcing("age_seconds") or 0) > 1, "it grows old", 60)
 
 
 if __name__ == "__main__":

@@ -61,6 +61,21 @@ class Reload(KeyedTest):
         self.wait_serving(2)
         self.assertEqual(self.report("a")["alerts"], before)
 
+    def test_a_feed_of_a_stream_that_the_sidecar_has_yet_to_read_of_is_one_to_start_again(self):
+        feeder = '[nodes.feeder]\nkind = "feed"\nhost = "a"\npublishes = ["d"]\nsource = "lines.ndjson"\n'
+        (self.installation.folder / "lines.ndjson").write_text('{"type": "value.added", "data": 1}\n')
+        self.publish("a", 5)
+        changed = self.base.replace("b = {}", "b = {}, d = {}") + feeder
+        self.installation.topology.write_text(changed)
+        command = [self.installation.program("forebay-feed"), "-t", self.installation.topology, "feeder"]
+        feed = self.installation.start(command, "early")
+        self.assertEqual(feed.wait(30), 1, feed.errors())  # 2 would be for good: systemd/sandbox.conf
+        self.reload("left", changed)
+        self.wait_serving(2)
+        feed = self.installation.start(command, "late")
+        self.assertEqual(feed.wait(30), 0, feed.errors())
+        self.assertIn("1 published", feed.errors())
+
     def test_a_name_that_is_gone_from_it_is_said_and_all_goes_on(self):
         self.publish("a", 5)
         self.reload("left", self.base.replace("[sidecars.left]", "[sidecars.lift]"))

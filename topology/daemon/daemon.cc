@@ -20,14 +20,15 @@ constexpr int kBadInput = 2;
 }  // namespace
 
 Watch::Options watch_options(const Topology& topology, const std::string& daemon,
-                             const std::string& version) {
+                             const std::string& version, std::shared_ptr<Watch::Memory> memory) {
   const auto places = telling_places(topology, daemon);
   return {daemon,
           version,
           places.address,
           places.port,
           topology.alerts.exec,
-          {places.alerts_stream, places.alerts.ingest, places.alerts.control}};
+          {places.alerts_stream, places.alerts.ingest, places.alerts.control},
+          std::move(memory)};
 }
 
 std::vector<std::string_view> names_of(const Topology& topology, NodeKind kind) {
@@ -51,7 +52,6 @@ bool reread(const std::string& path, const std::function<Result<void>(const Topo
     spdlog::error("reload refused, and all is as before: {}", prepared.error().message);
     return false;
   }
-  set_log_level(topology->log_level);
   spdlog::info("reload: begins anew with {}", path);
   return true;
 }

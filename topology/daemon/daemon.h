@@ -7,12 +7,14 @@
 #include <spdlog/spdlog.h>
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "common/base/logging.h"
 #include "common/base/result.h"
 #include "common/service/signals.h"
 #include "common/service/state_lock.h"
@@ -41,9 +43,9 @@ struct DaemonKind {
   DaemonNames names;
   /// For one of these, whose folder is there. kBadInput and kNotFound: no new start mends it.
   std::function<Result<Options>(const Topology&, const std::string& name)> options_of;
-  /// Has `next` go on from where `now` is, or refuses it: whoever is served is served on.
-  std::function<Result<void>(const Options& now, Options& next)> follow;
-  /// Until it ends, or a signal has it leave off. It says signals.ready() when it has begun.
+  /// Whether a reload may go over from `now` to `next`: whoever is served is served on. None: it may.
+  std::function<Result<void>(const Options& now, const Options& next)> may_follow = {};
+  /// Until it ends, or a signal has it leave off. It calls signals.set_ready() when it has begun.
   std::function<Result<void>(const Options&, StopSignals& signals)> serve;
   /// What to do where a store's memory turns out damaged; none where it has no store.
   std::function<std::string(const std::string& name)> advice = {};
@@ -64,8 +66,13 @@ class Daemon {
   [[nodiscard]] Result<void> prepare(const Topology& changed);
 
   DaemonKind<Options> kind_;
-  std::string topology_path_, name_;
-  std::optional<Options> serving_, next_;
+  struct Life {
+    Options options;
+    std::string log_level;
+  };
+
+  std::string topology_path_, name_, folder_;
+  std::optional<Life> serving_, next_;
   StopSignals signals_;
 };
 
@@ -75,7 +82,8 @@ template <class Options>
 
 /// Where a daemon of the topology says how it is.
 [[nodiscard]] Watch::Options watch_options(const Topology& topology, const std::string& daemon,
-                                           const std::string& version);
+                                           const std::string& version,
+                                           std::shared_ptr<Watch::Memory> memory);
 
 /// Valid as long as the topology is.
 [[nodiscard]] std::vector<std::string_view> names_of(const Topology& topology, NodeKind kind);
@@ -86,8 +94,8 @@ template <class Options>
 
 // of the templates above
 
-/// Reads the topology's file again, has `prepare` make of it what the daemon is to serve next, and sets
-/// the log's level. False, with the reason in the log: nothing has changed.
+/// Reads the topology's file again, and has `prepare` make of it what the daemon is to serve next. False, with
+/// the reason in the log: nothing has changed.
 [[nodiscard]] bool reread(const std::string& path,
                           const std::function<Result<void>(const Topology&)>& prepare);
 
@@ -114,25 +122,32 @@ Daemon<Options>::Daemon(DaemonKind<Options> kind, std::string topology_path, std
 template <class Options>
 Result<void> Daemon<Options>::prepare(const Topology& changed) {
   if (auto known = is_known(kind_.texts.called, name_, kind_.names(changed)); !known) return known;
+  if (auto same = stays("state folder", folder_, state_folder(changed, name_)); !same) return same;
   auto options = kind_.options_of(changed, name_);
   if (!options) return fail(options.error());
-  if (auto may = kind_.follow(*serving_, *options); !may) return may;
-  next_ = std::move(*options);
+  if (kind_.may_follow) {
+    if (auto may = kind_.may_follow(serving_->options, *options); !may) return may;
+  }
+  next_ = Life{std::move(*options), changed.log_level};
   return {};
 }
 
 template <class Options>
 Result<void> Daemon<Options>::run(const Topology& topology) {
-  const auto lock = StateLock::take(state_folder(topology, name_));
+  folder_ = state_folder(topology, name_);
+  const auto lock = StateLock::take(folder_);
   if (!lock) return fail(lock.error());
   auto first = kind_.options_of(topology, name_);
   if (!first) return fail(first.error());
-  next_ = std::move(*first);
+  next_ = Life{std::move(*first), topology.log_level};
   while (next_ && !signals_.stopped()) {
     auto before = std::exchange(serving_, std::exchange(next_, std::nullopt));
-    const auto served = kind_.serve(*serving_, signals_);
+    set_log_level(serving_->log_level);
+    signals_.begin();
+    const auto served = kind_.serve(serving_->options, signals_);
     if (served) continue;
-    if (!before || signals_.began()) return served;
+    if (!before || signals_.ready()) return served;
+    set_log_level(before->log_level);
     spdlog::error("reload failed, and what was served before is served again: {}",
                   served.error().message);
     serving_.reset();  // if that does not begin either, there is nothing left to go back to

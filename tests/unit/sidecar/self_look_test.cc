@@ -255,9 +255,23 @@ TEST_CASE("AReloadIsNoReasonToForgetWhatStandsNorToTellOfAnOldLossAgain") {
   static_cast<void>(f.conditions());
   f.clock.advance(limits::kAlertLostFor);
   SelfLook anew(*f.log, f.clock, f.alerts, f.memory);
+  const Json heard = std::exchange(f.consumer()["heard_ms"], nullptr);
+  CHECK(anew.look(f.report).conditions.empty());  // nobody knows yet whether it is there
+  f.consumer()["heard_ms"] = heard;
   const Findings found = anew.look(f.report);
   REQUIRE(found.conditions.size() == 1);
   CHECK(found.conditions.front().alert == "not_moving");
+}
+
+TEST_CASE("WhoComesBackIsNotOneThatDoesNotMove") {
+  SelfLookFixture f;
+  f.consumer()["lag"] = 5;
+  f.consumer()["heard_ms"] = 10'000;
+  CHECK(f.conditions() == SelfLookFixture::Conditions{{"silent_consumer", "billing of a"}});
+  f.clock.advance(f.alerts.not_moving + seconds(1));
+  static_cast<void>(f.conditions());
+  f.consumer()["heard_ms"] = 0;
+  CHECK(f.conditions().empty());
 }
 
 TEST_CASE("RefusalsAreAnAlertWhenThereAreManyWithinAMinute") {

@@ -7,6 +7,8 @@
 #include "common/base/limits.h"
 #include "common/event/json_value.h"
 #include "tests/support/eventually.h"
+#include "tests/support/made_batches.h"
+#include "tests/support/scripted_sidecar.h"
 #include "tests/support/temp_dir.h"
 
 namespace forebay {
@@ -203,6 +205,31 @@ TEST_CASE_METHOD(NodeControlTest, "ANodeThatHasHeardNothingSaysSo") {
   CHECK(status["streams"][0]["age_ms"].is_null());
   CHECK(ask({{"op", "progress"}})["running"] == false);
   CHECK(ask({{"op", "failed"}, {"stream", "a"}})["failed"].empty());
+}
+
+TEST_CASE("ItsStatusSaysHowFarItIsBehindWhatItHeardOf") {
+  const auto script =
+      [](const RequestMessage& request) -> std::vector<test::ScriptedSidecar::Answer> {
+    if (!std::holds_alternative<Subscribe>(request.body)) return {};  // nothing is to be fetched
+    const Subscribed heard{"a", test::id_of<Incarnation>('A'), {2}, {7}, {1}, {}};
+    return {{request.envelope.id, heard, {}}};
+  };
+  const test::ScriptedSidecar sidecar(script);
+  const test::TempDir dir;
+  NoHandler handler;
+  const auto consumer = Consumer::open({.name = "node",
+                                        .state_dir = dir.path().string(),
+                                        .links = {{sidecar.endpoint(),
+                                                   "ipc://" + (dir / "broadcast"),
+                                                   {{"a", SubscriptionStart{}}}}}},
+                                       handler)
+                            .value();
+  consumer->start();
+  CHECK(test::eventually([&] {
+    const Json status = node_status(*consumer)["streams"][0];
+    return status["head"] == 7 && status["cursor"] == 2 && status["lag"] == 5;
+  }));
+  consumer->stop();
 }
 
 }  // namespace

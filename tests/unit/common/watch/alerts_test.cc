@@ -90,5 +90,15 @@ TEST_CASE("AlertsAndTheirHistoryAreBounded") {
   CHECK(f.book.to_json()["history"].size() == limits::kAlertHistoryMax);
 }
 
+TEST_CASE("WhoCouldNotLookForAWhileClearsNothingAtOnce") {
+  BookFixture f;
+  REQUIRE(f.update({kFull}).size() == 1);
+  f.pass(limits::kAlertClearAfter + seconds(1));
+  f.book.go_on(f.now);
+  CHECK(f.update({}).empty());
+  f.pass(limits::kAlertClearAfter);
+  CHECK(f.update({}).size() == 1);
+}
+
 }  // namespace
 }  // namespace forebay

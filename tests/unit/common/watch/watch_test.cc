@@ -63,6 +63,28 @@ TEST_CASE("AReportBecomesMetrics") {
   }));
 }
 
+TEST_CASE("ItSaysOfWhichVersionItIsSinceWhenAndHowMuchMemoryItHas") {
+  const WallTime before = SystemClock().wall();
+  WatchFixture f;
+  f.answer({{"value", 5}});
+  std::string page;
+  REQUIRE(test::eventually([&] {
+    const auto answered = f.get("/metrics");
+    if (answered) page = answered->body;
+    return page.find("forebay_value 5\n") != std::string::npos;
+  }));
+  CHECK_THAT(page, Catch::Contains("forebay_build_info{version=\"9.9.9\"} 1\n"));
+  const auto value = [&](const std::string& name) {
+    const auto at = page.find("\n" + name + " ");
+    REQUIRE(at != std::string::npos);
+    return std::stod(page.substr(at + name.size() + 2));
+  };
+  const double since = std::chrono::duration<double>(before.time_since_epoch()).count();
+  CHECK(value("process_start_time_seconds") >= since - 0.001);
+  CHECK(value("process_start_time_seconds") < since + 60);
+  CHECK(value("process_resident_memory_bytes") > 1 << 20);
+}
+
 TEST_CASE("WhetherItIsReadyIsAMetric") {
   WatchFixture f;
   const auto ready = [&](const std::string& value) {

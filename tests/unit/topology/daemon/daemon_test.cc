@@ -20,30 +20,25 @@ const std::string kTopology =
     "[topology]\nname = 't'\nlog_level = 'warning'\n[hosts.a]\n[sidecars.s]\nhost = 'a'\n"
     "streams = { x = {} }\n";
 
-TEST_CASE("AFileReadAgainIsPreparedAndItsLogLevelCounts") {
+TEST_CASE("AFileReadAgainIsPrepared") {
   const test::TempDir dir;
   const std::string path = dir / "t.toml";
   write(path, kTopology);
-  const auto before = spdlog::get_level();
   std::string prepared;
   CHECK(reread(path, [&](const Topology& topology) {
     prepared = topology.name;
     return Result<void>();
   }));
   CHECK(prepared == "t");
-  CHECK(spdlog::get_level() == spdlog::level::warn);
-  spdlog::set_level(before);
 }
 
 TEST_CASE("AFileWithAFaultOrOneThatCannotBePreparedChangesNothing") {
   const test::TempDir dir;
   const std::string path = dir / "t.toml";
   write(path, kTopology);
-  const auto before = spdlog::get_level();
   CHECK_FALSE(reread(path, [](const Topology&) -> Result<void> {
     return fail(ErrorCode::kBadInput, "its folder would be another");
   }));
-  CHECK(spdlog::get_level() == before);
   write(path, "[topology\n");
   CHECK_FALSE(reread(path, [](const Topology&) -> Result<void> {
     FAIL("there is nothing to prepare");
@@ -75,6 +70,8 @@ struct DaemonFixture {
   test::TempDir dir;
   std::string path = dir / "t.toml";
   std::vector<std::string> served;
+  std::vector<spdlog::level::level_enum> levels;  // of the log, while each was served
+  bool cannot_be_read = false;
   std::set<std::string> cannot_begin;  // levels with which it does not
   std::function<Result<void>(StopSignals&)> meanwhile;
 
@@ -102,14 +99,15 @@ struct DaemonFixture {
     DaemonKind<Options> kind{
         .texts = {"forebay-sidecar", "1", "sidecar", "Serves.", ""},
         .names = [](const Topology&) { return std::vector<std::string_view>{"s"}; },
-        .options_of = [](const Topology& topology, const std::string&) -> Result<Options> {
+        .options_of = [this](const Topology& topology, const std::string&) -> Result<Options> {
+          CHECK_FALSE(cannot_be_read);
           return Options{topology.log_level};
         },
-        .follow = [](const Options&, Options&) { return Result<void>(); },
         .serve = [this](const Options& options, StopSignals& signals) -> Result<void> {
           served.push_back(options.level);
+          levels.push_back(spdlog::get_level());
           if (cannot_begin.contains(options.level)) return fail(ErrorCode::kIo, "cannot bind");
-          signals.ready("serving");
+          signals.set_ready("serving");
           return meanwhile(signals);
         }};
     const auto topology = load_topology(path);
@@ -138,6 +136,7 @@ TEST_CASE("AReloadWithWhichADaemonCannotEvenBeginIsGivenUpForWhatWasServedBefore
   };
   CHECK(f.run());
   CHECK(f.served == DaemonFixture::Served{"warning", "error", "warning"});
+  CHECK(f.levels.back() == spdlog::level::warn);
 }
 
 TEST_CASE("ADaemonThatCannotBeginAtAllEnds") {
@@ -160,11 +159,37 @@ TEST_CASE("AReloadIsGivenUpOnce") {
 TEST_CASE("WhatFailsOnceItHasBegunIsNoReasonToGoBack") {
   DaemonFixture f;
   f.meanwhile = [&](StopSignals& signals) -> Result<void> {
-    if (f.served.size() == 2) return fail(ErrorCode::kIo, "the disk is gone");
+    if (f.served.size() >= 2) return fail(ErrorCode::kIo, "the disk is gone");
     return f.reload("error", signals);
   };
   CHECK_FALSE(f.run());
   CHECK(f.served == DaemonFixture::Served{"warning", "error"});
+}
+
+TEST_CASE("WhatFailsWhileItLeavesOffForAReloadIsNoReasonToGoBackEither") {
+  DaemonFixture f;
+  f.meanwhile = [&](StopSignals& signals) -> Result<void> {
+    auto done = f.reload(f.served.size() == 1 ? "error" : "critical", signals);
+    if (f.served.size() >= 2) return fail(ErrorCode::kIo, "the disk is gone");
+    return done;
+  };
+  CHECK_FALSE(f.run());
+  CHECK(f.served == DaemonFixture::Served{"warning", "error"});
+}
+
+TEST_CASE("AFolderThatWouldMoveIsRefusedBeforeAnythingOfItIsRead") {
+  DaemonFixture f;
+  f.meanwhile = [&](StopSignals& signals) -> Result<void> {
+    write(f.path,
+          "[topology]\nname = 't'\nstate_dir = '/elsewhere'\n[hosts.a]\n[sidecars.s]\n"
+          "host = 'a'\nstreams = { x = {} }\n");
+    f.cannot_be_read = true;
+    REQUIRE(::kill(::getpid(), SIGHUP) == 0);
+    CHECK_FALSE(signals.arrived());
+    return DaemonFixture::stop(signals);
+  };
+  CHECK(f.run());
+  CHECK(f.served == DaemonFixture::Served{"warning"});
 }
 
 }  // namespace
