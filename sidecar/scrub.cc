@@ -77,6 +77,8 @@ Scrubber::Scrubber(const Log& log, const std::string& dir, Memory& memory)
     if (name != memory.stream) continue;
     stream_ = StreamIndex{i};
     next_ = memory.next;
+    checksum_ = memory.checksum;
+    stream_damage_ = memory.stream_damage;
   }
 }
 
@@ -87,6 +89,8 @@ Scrubber::~Scrubber() {
   if (stream_.value == log_.stream_count()) return;
   memory_.stream = log_.stream_name(stream_);
   memory_.next = next_;
+  memory_.checksum = checksum_;
+  memory_.stream_damage = stream_damage_;
 }
 
 Result<bool> Scrubber::step(std::size_t bytes) {

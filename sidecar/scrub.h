@@ -25,6 +25,8 @@ class Scrubber {
     std::map<std::string, Damaged> damaged;  // by stream
     std::string stream;
     Sequence next{1};
+    std::uint64_t checksum = 0;  // of the batch that ends there; 0: unknown
+    std::string stream_damage;   // the first of its turn
   };
 
   /// All outlive it: `log`, of the folder `dir`; `memory`, with which it goes on, and which it leaves.
@@ -68,9 +70,9 @@ class Scrubber {
   std::string file_;
   StreamIndex stream_{0};
   Sequence next_{1};
-  std::uint64_t checksum_ = 0;   // of the batch that ends there; 0: unknown
+  std::uint64_t checksum_ = 0;
   std::optional<Sequence> end_;  // of the stream when its turn began, lest one that grows is all
-  std::string stream_damage_;    // the first of its turn
+  std::string stream_damage_;
   mutable std::mutex mutex_;
   std::vector<Damaged> damaged_;  // by stream
 };

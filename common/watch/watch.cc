@@ -35,7 +35,8 @@ void Watch::take_over() {
   memory_.book.go_on(clock_.mono());
   if (memory_.hook && memory_.hook->program() != options_.exec) memory_.hook.reset();
   if (!memory_.hook && !options_.exec.empty()) memory_.hook.emplace(options_.exec, options_.name);
-  if (memory_.stream == options_.alerts) return;
+  const bool goes_on = memory_.publisher && !memory_.publisher->failure();
+  if (memory_.stream == options_.alerts && goes_on) return;
   memory_.stream = options_.alerts;
   memory_.publisher.reset();
   if (options_.alerts.name.empty()) return;
@@ -80,7 +81,14 @@ void Watch::run() {
     hold.unlock();
     ask_.post({});
     hold.lock();
-    changed_.wait(hold, [this] { return stopping_ || report_; });
+    const auto answered = [this] { return stopping_ || report_; };
+    if (!changed_.wait_for(hold, limits::kWatchDead, answered)) {
+      hold.unlock();
+      take_silence();
+      hold.lock();
+      changed_.wait(hold, answered);
+      memory_.book.go_on(clock_.mono());
+    }
     if (stopping_) return;
     const Result<Json> report = *std::exchange(report_, std::nullopt);
     // A daemon of many streams is not to spend its time on telling how it is.
@@ -132,6 +140,23 @@ void Watch::add_process(Exposition& metrics) const {
   if (file >> pages >> pages)
     metrics.gauge("process_resident_memory_bytes", "Of memory that it has.", {},
                   pages * static_cast<double>(::sysconf(_SC_PAGESIZE)));
+}
+
+/// Its main loop does not answer: all that was so is taken to be so still. systemd is not told that it lives.
+void Watch::take_silence() {
+  const MonoTime now = clock_.mono();
+  memory_.book.go_on(now);
+  const Condition stands{"stuck", "",
+                         "its main loop has not answered for " +
+                             std::to_string(limits::kWatchDead.count()) +
+                             " s: does its disk answer?"};
+  const auto changed = memory_.book.update({stands}, now, clock_.wall());
+  Json alerts = memory_.book.to_json();
+  {
+    const std::lock_guard hold(mutex_);
+    alerts_ = std::move(alerts);
+  }
+  tell(changed);
 }
 
 void Watch::take_failure(const Error& error) {

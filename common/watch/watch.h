@@ -85,6 +85,7 @@ class Watch {
  private:
   void run();
   void take(const Json& report);
+  void take_silence();
   void take_failure(const Error& error);
   void add_process(Exposition& metrics) const;
   [[nodiscard]] bool live() const;  // its mutex is held

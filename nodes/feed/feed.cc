@@ -32,11 +32,11 @@ class Feed {
   }
 
  private:
-  /// Of its file, what is not there is not there; a stream that its sidecar does not know it may know soon,
+  /// A followed file that is not there may still come, and a stream that the sidecar does not know it may know
   /// when it has read the topology again.
   [[nodiscard]] Error final_of(const Error& error) const {
-    const bool of_sidecar = publisher_ && error.code == ErrorCode::kNotFound;
-    return of_sidecar ? Error{ErrorCode::kUnavailable, error.message} : error;
+    const bool may_come = error.code == ErrorCode::kNotFound && (publisher_ || options_.follow);
+    return may_come ? Error{ErrorCode::kUnavailable, error.message} : error;
   }
 
   /// Each round of each of its waits comes by here.

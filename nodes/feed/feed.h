@@ -35,7 +35,8 @@ struct FeedSummary {
 };
 
 /// Until the source ends (never, when followed) or a stop signal. An error is final: kFenced, a
-/// file that is not the one published before (kBadInput), a refusal of the sidecar, kIo.
+/// file that is not the one published before (kBadInput), a refusal of the sidecar, kIo; but kUnavailable: a new start may
+/// mend it.
 [[nodiscard]] Result<FeedSummary> run_feed(const FeedOptions& options, StopSignals& signals);
 
 }  // namespace forebay

@@ -50,14 +50,9 @@ void say(const FeedSummary& fed, const std::string& folder) {
 
 Result<void> serve(const FeedOptions& options, StopSignals& signals) {
   const auto fed = run_feed(options, signals);
-  if (fed) {
-    say(*fed, options.state_dir);
-    return {};
-  }
-  // A followed file that is not there may still come.
-  if (fed.error().code == ErrorCode::kNotFound && options.follow)
-    return fail(ErrorCode::kUnavailable, fed.error().message);
-  return fail(fed.error());
+  if (!fed) return fail(fed.error());
+  say(*fed, options.state_dir);
+  return {};
 }
 
 }  // namespace

@@ -86,19 +86,7 @@ class Watched(KeyedTest):
         wanted = {(f"alert.{what}", "/left", "lag") for what in ("raised", "cleared")}
         wait_until(lambda: wanted <= published(), "they are in the stream", 30)
 
-    def test_a_consumer_whose_cursor_stands_still_is_raised_though_it_is_heard(self):
-        consumer = self.consumer({"a": "earliest"})
-        consumer.wait_applied("a", self.publish("a", 10))
-        about = ("not_moving", "keyed of a")
-        consumer.process.signal(signal.SIGSTOP)  # until its silence is noticed, it is one that does not move
-        try:
-            self.publish("a", 5)
-            wait_until(lambda: (*about, True) in self.told(), "it is raised", 30)
-        finally:
-            consumer.process.signal(signal.SIGCONT)
-        wait_until(lambda: about not in self.raised("a"), "it is cleared", 60)
-
-    def test_one_that_is_heard_and_goes_on_nowhere_is_raised_too(self):
+    def test_a_consumer_that_is_heard_and_goes_on_nowhere_is_raised(self):
         consumer = self.consumer({"a": "earliest"})
         consumer.wait_applied("a", self.publish("a", 10))
         self.forget_publishers()
@@ -106,7 +94,7 @@ class Watched(KeyedTest):
         self.publish("a", 30)
         wanted = {(alert, "keyed of a") for alert in ("diverged", "not_moving")}
         wait_until(lambda: wanted <= self.raised("a"), "both are raised", 60)
-        self.assertNotIn(("silent_consumer", "keyed of a"), self.raised("a"))
+        wait_until(lambda: ("silent_consumer", "keyed of a") not in self.raised("a"), "it is heard", 60)
 
     def test_a_daemon_that_is_stopped_answers_nothing_until_it_goes_on(self):
         wait_until(lambda: fetched(f"{self.url(1)}/health")[0] == 200, "it is live", 30)
@@ -158,16 +146,24 @@ class OfTheDisk(KeyedTest):
         self.clients.pop("left").__exit__()
         self.publish("a", 5)
         stalled.touch()
-        self.send("a", 5)
+        self.send("a", 1, text="x" * 100_000)  # not committed by the main loop at once, as what is small and alone
         self.wait_raised("a", "stuck", "")
-        self.assertGreater(metrics(f"http://127.0.0.1:{port}")['forebay_commit_under_way_seconds{sidecar="left"}'], 5)
-        self.assertEqual(metrics(f"http://127.0.0.1:{port}")['forebay_ready{sidecar="left"}'], 0)
-        status, body = fetched(f"http://127.0.0.1:{port}/health")
-        self.assertEqual((status, "a commit does not come to an end" in body), (503, True))
+        url = f"http://127.0.0.1:{port}"
+        wait_until(lambda: metrics(url).get('forebay_commit_under_way_seconds{sidecar="left"}', 0) > 5, "it is measured", 30)
+        wait_until(lambda: metrics(url).get('forebay_ready{sidecar="left"}') == 0, "it is not ready", 30)
+        wait_until(lambda: "a commit does not come to an end" in fetched(f"{url}/health")[1], "it says why", 30)
         stalled.unlink()
         self.publishers["a"].flush(30)
         wait_until(lambda: ("stuck", "") not in self.raised("a"), "it is cleared", 60)
-        self.assertEqual(self.head("a"), 15)
+        # Nor does the main loop itself stand still unseen.
+        stalled.touch()
+        self.send("a", 1)
+        wait_until(lambda: fetched(f"{url}/health")[0] == 503, "it is not live", 30)
+        told = "alert: stuck"
+        wait_until(lambda: self.sidecars["left"].errors().count(told) == 2, "it is raised", 30)
+        stalled.unlink()
+        self.publishers["a"].flush(30)
+        self.assertEqual(self.head("a"), 12)
 
 
 class OfTheClock(KeyedTest):
@@ -248,11 +244,11 @@ class OfNodes(unittest.TestCase):
         wait_until(lambda: (self.of_sourcing("cursor"), self.of_sourcing("known_head")) == (3, 3), "the node has applied them", 30)
         before = self.queries()
         self.installation.forebay("query", "edd", "--sku", "b", "--to", "EU-W").wait(30)
-        wait_until(lambda: self.queries() == before + 1, "the query is counted", 30)
+        wait_until(lambda: self.queries() > before, "the query is counted", 30)
         sidecar.kill()
         self.append(2)
         wait_until(lambda: self.of_feed().get("forebay_window_bytes", 0) > 0 and "held" in self.alerts(1), "the feed is held", 30)
-        self.assertEqual(self.of_feed()["forebay_ready"], 0)
+        wait_until(lambda: self.of_feed().get("forebay_ready") == 0, "it is not ready", 30)
         wait_until(lambda: (self.of_sourcing("beacon_overdue_seconds") or 0) > 1 and "silent_beacon" in self.alerts(3), "the node hears nothing", 30)
         self.installation.start_sidecar("stock")
         wait_until(lambda: self.of_feed().get("forebay_feed_acknowledged") == 5 and not self.alerts(1), "the feed goes on", 60)
@@ -269,7 +265,7 @@ class OfNodes(unittest.TestCase):
         wait_until(lambda: self.of_feed().get("forebay_feed_acknowledged") == 3003, "they are on disk", 60)
         self.start("forebay-sourcing", "answers")
         wait_until(lambda: self.of_sourcing("cursor") == 3003, "it has applied what there is", 30)
-        self.assertGreater(self.of_sourcing("lost"), 0)
+        wait_until(lambda: (self.of_sourcing("lost") or 0) > 0, "it says what it lost", 30)
         # Another log, of which it has nothing to do with anything: it stands.
         sidecar.kill()
         shutil.rmtree(self.installation.folder / "state" / "stock")

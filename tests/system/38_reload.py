@@ -27,6 +27,8 @@ class Reload(KeyedTest):
     def wait_serving(self, times):
         """A request that comes between two lives is not answered, and whoever asked asks again; the test's client does not."""
         wait_until(lambda: self.sidecars["left"].errors().count("serving, boot") == times, f"it serves for the {times}th time", 30)
+        if "left" in self.clients:
+            self.clients.pop("left").__exit__()
 
     def wait_said(self, text):
         wait_until(lambda: text in self.sidecars["left"].errors(), f"it says: {text}", 30)

@@ -142,6 +142,7 @@ Result<void> Daemon<Options>::run(const Topology& topology) {
   next_ = Life{std::move(*first), topology.log_level};
   while (next_ && !signals_.stopped()) {
     auto before = std::exchange(serving_, std::exchange(next_, std::nullopt));
+    if (!signals_.ready()) before.reset();  // what never served is nothing to go back to
     set_log_level(serving_->log_level);
     signals_.begin();
     const auto served = kind_.serve(serving_->options, signals_);
@@ -150,8 +151,9 @@ Result<void> Daemon<Options>::run(const Topology& topology) {
     set_log_level(before->log_level);
     spdlog::error("reload failed, and what was served before is served again: {}",
                   served.error().message);
+    static_cast<void>(signals_.arrived());  // a stop, or what is right, may have come meanwhile
+    if (!next_) next_ = std::move(before);
     serving_.reset();  // if that does not begin either, there is nothing left to go back to
-    next_ = std::move(before);
   }
   return {};
 }

@@ -165,6 +165,8 @@ TEST_CASE("AMainLoopThatStandsStillIsNotLiveNotVouchedForAndAskedOnlyOnce") {
   REQUIRE(f.watch.asks());
   CHECK_FALSE(f.watch.asks());
   CHECK(systemd.take() == std::vector<std::string>{"WATCHDOG=1\nSTATUS=fine"});
+  CHECK(test::eventually([&] { return !f.watch.alerts()["raised"].empty(); }));
+  CHECK(f.watch.alerts()["raised"][0]["alert"] == "stuck");
 }
 
 TEST_CASE("AlertsAreInTheReportAndInTheMetrics") {

@@ -72,6 +72,7 @@ struct DaemonFixture {
   std::vector<std::string> served;
   std::vector<spdlog::level::level_enum> levels;  // of the log, while each was served
   bool cannot_be_read = false;
+  std::function<void()> as_it_fails = [] {};
   std::set<std::string> cannot_begin;  // levels with which it does not
   std::function<Result<void>(StopSignals&)> meanwhile;
 
@@ -106,7 +107,10 @@ struct DaemonFixture {
         .serve = [this](const Options& options, StopSignals& signals) -> Result<void> {
           served.push_back(options.level);
           levels.push_back(spdlog::get_level());
-          if (cannot_begin.contains(options.level)) return fail(ErrorCode::kIo, "cannot bind");
+          if (cannot_begin.contains(options.level)) {
+            as_it_fails();
+            return fail(ErrorCode::kIo, "cannot bind");
+          }
           signals.set_ready("serving");
           return meanwhile(signals);
         }};
@@ -154,6 +158,18 @@ TEST_CASE("AReloadIsGivenUpOnce") {
   };
   CHECK_FALSE(f.run());
   CHECK(f.served == DaemonFixture::Served{"warning", "error", "warning"});
+}
+
+TEST_CASE("WhatComesWhileAReloadFailsIsNotForgotten") {
+  DaemonFixture f;
+  f.cannot_begin = {"error"};
+  f.meanwhile = [&](StopSignals& signals) { return f.reload("error", signals); };
+  f.as_it_fails = [&] {
+    if (f.served.size() == 2) f.write_level("critical");
+    REQUIRE(::kill(::getpid(), f.served.size() == 2 ? SIGHUP : SIGTERM) == 0);
+  };
+  CHECK(f.run());
+  CHECK(f.served == DaemonFixture::Served{"warning", "error", "critical", "error"});
 }
 
 TEST_CASE("WhatFailsOnceItHasBegunIsNoReasonToGoBack") {
