@@ -4,9 +4,13 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "cli/verb.h"
 #include "common/base/logging.h"
+#include "topology/problem.h"
 
 namespace {
 
@@ -40,7 +44,11 @@ int run(int argc, char** argv) {
   } catch (const CLI::RequiredError& error) {
     // CLI11 misses the verb before it looks at what stands in its place.
     if (const auto words = app.remaining(true); !words.empty()) {
-      forebay::notice("there is no verb '" + words.front() + "'; see forebay --help");
+      std::vector<std::string> names;
+      for (const CLI::App* verb : app.get_subcommands({})) names.push_back(verb->get_name());
+      const std::string_view meant = forebay::nearest(words.front(), {names.begin(), names.end()});
+      const std::string mend = meant.empty() ? "" : "did you mean '" + std::string(meant) + "'? ";
+      forebay::notice("there is no verb '" + words.front() + "'; " + mend + "see forebay --help");
       return forebay::kExitBadInput;
     }
     app.exit(error);

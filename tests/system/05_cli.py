@@ -282,6 +282,7 @@ class WrongUse(CliTest):
             (("query", "edd", "--sku", "a", "--to", "b"), "no node of kind sourcing"),
             (("query", "edd"), "--sku"),
             (("status", "--nonsense"), "--nonsense"),
+            (("statsu",), "did you mean 'status'"),
         ]:
             with self.subTest(words=words):
                 code, out, err = self.run_verb(*words)

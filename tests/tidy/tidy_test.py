@@ -59,6 +59,8 @@ class TidyTest(unittest.TestCase):
     def test_includes_go_one_way(self):
         self.assert_clean("nodes/feed/main.cc", '#include "common/client/publisher.h"\n#include "nodes/feed/feed.h"\n')
         self.assert_clean("sidecar/main.cc", '#include "sidecar/log/log.h"\n#include "topology/load.h"\n')
+        self.assert_clean("topology/daemon/daemon.cc", '#include "common/watch/watch.h"\n#include "topology/load.h"\n')
+        self.assert_clean("nodes/feed/main.cc", '#include "topology/daemon/daemon.h"\n')
         self.assert_clean("cli/verify.cc", '#include "sidecar/log/log.h"\n')
         for path, header in [
             ("nodes/feed/feed.cc", "sidecar/ingest.h"),
@@ -68,6 +70,8 @@ class TidyTest(unittest.TestCase):
             ("cli/status.cc", "sidecar/commit.h"),
             ("cli/status.cc", "nodes/sourcing/view.h"),
             ("topology/load.cc", "common/event/event.h"),
+            ("topology/load.cc", "topology/daemon/daemon.h"),
+            ("cli/status.cc", "topology/daemon/daemon.h"),
             ("common/client/publisher.cc", "topology/load.h"),
             ("common/event/event.cc", "common/wire/frames.h"),
             ("common/base/clock.cc", "tests/support/clock.h"),
