@@ -113,7 +113,8 @@ def fuzz(case):
     try:
         with open(case.folder / "log", "wb") as log:
             while code == 0 and left > 0:  # the fuzzer's own clock goes on while others have the processor
-                command = command_for(decoder, case.dice.randrange(1, 1 << 31), corpus, case.folder, left)
+                # A little more, lest what lacks at the end has all of the corpus read once more.
+                command = command_for(decoder, case.dice.randrange(1, 1 << 31), corpus, case.folder, left + 1)
                 before = processor_seconds()
                 code = subprocess.run(command, cwd=work, env=fuzzing(decoder), stdout=log, stderr=log, check=False,
                                       timeout=SECONDS * 30).returncode  # fmt: skip
