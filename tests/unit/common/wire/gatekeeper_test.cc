@@ -57,6 +57,8 @@ struct Client {
     }
     return false;
   }
+  /// As one that is to be refused does: libzmq may have given it up already, and then takes nothing of it.
+  void tries_hello() { static_cast<void>(dealer.send(Message(std::string_view("hello")))); }
   Context context;
   Socket dealer{context, SocketKind::kDealer, 16};
 };
@@ -72,13 +74,15 @@ TEST_CASE("AKnownKeyGetsInUnderItsNameAndAllOthersDoNot") {
   CHECK(server.gate->let_in() == 2);
   {
     Client client(server.endpoint, unknown, {server.own.public_key});
-    CHECK(client.says_hello());  // to its own queue
+    client.tries_hello();
     while (server.gate->refused() == 0) CHECK_FALSE(server.next(milliseconds(50)));
   }
   Client plain(server.endpoint, std::nullopt, {});
   Client wrong(server.endpoint, known, {make_key_pair().public_key});
   Client right(server.endpoint, known, {server.own.public_key});
-  for (Client* client : {&plain, &wrong, &right}) CHECK(client->says_hello());
+  plain.tries_hello();
+  wrong.tries_hello();
+  CHECK(right.says_hello());
   CHECK(server.next() == "audit");
   CHECK_FALSE(server.next(milliseconds(300)));
 }
@@ -89,7 +93,7 @@ TEST_CASE("NobodyComesInWhileNobodyIsAtTheGate") {
   Server server({{known.public_key, "audit"}});
   server.gate.reset();
   Client client(server.endpoint, known, {server.own.public_key});
-  CHECK(client.says_hello());  // to its own queue
+  client.tries_hello();
   CHECK_FALSE(server.next(milliseconds(500)));
 }
 
@@ -105,7 +109,7 @@ TEST_CASE("ANewKeyGetsInAndAnOldOneDoesNotOnceTheNamesAreOthers") {
   Server server({{before.public_key, "audit"}});
   server.gate->rename({{after.public_key, "audit"}});
   Client old(server.endpoint, before, {server.own.public_key});
-  CHECK(old.says_hello());
+  old.tries_hello();
   while (server.gate->refused() == 0) CHECK_FALSE(server.next(milliseconds(50)));
   Client young(server.endpoint, after, {server.own.public_key});
   CHECK(young.says_hello());
