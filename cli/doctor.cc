@@ -102,6 +102,8 @@ Findings findings_of(const Topology& topology, const Examination& examination,
     if (resident.is_sidecar || resident.subscribes) add({check_limits(resident)});
     if (const Identity* listed = topology.keys_of(resident.name); listed != nullptr)
       add(check_keys(resident, *listed));
+    if (const Node* node = topology.node(resident.name); node && node->kind == NodeKind::kFeed)
+      add({check_feed(resident, *node)});
     if (const auto node = examination.nodes.find(resident.name); node != examination.nodes.end())
       add({check_node(node->second, resident)});
   }

@@ -46,6 +46,7 @@ struct Resident {
   std::optional<pid_t> process = {};  // that holds the folder's lock
   ProcessLimits limits = {};          // hard ones of that process, else of this
   SecretFile secret = {}, next_secret = {};
+  bool source_there = true;  // of a feed
 };
 
 /// "`systemctl start forebay-sidecar@inventory`, or …": how the process is started, or `restart`ed.
@@ -57,6 +58,8 @@ struct Resident {
 [[nodiscard]] Finding check_disk(const Resident& resident);
 /// Of sidecars, and of nodes that keep a view.
 [[nodiscard]] Finding check_limits(const Resident& resident);
+/// Of a feed: that it runs, if it is to follow its file.
+[[nodiscard]] Finding check_feed(const Resident& resident, const Node& feed);
 /// Of what the topology has keys of.
 [[nodiscard]] Findings check_keys(const Resident& resident, const Identity& listed);
 

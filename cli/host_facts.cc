@@ -125,8 +125,11 @@ std::vector<Resident> residents_of(const Topology& topology,
   for (const Node& node : topology.nodes) {
     if (!lives_here(node.host)) continue;
     const bool own = node.kind == NodeKind::kService;
-    add({node.name, own ? "" : "forebay-" + std::string(to_string(node.kind)), false,
-         !node.subscribes.empty()});
+    Resident resident{node.name, own ? "" : "forebay-" + std::string(to_string(node.kind)), false,
+                      !node.subscribes.empty()};
+    if (node.kind == NodeKind::kFeed)
+      resident.source_there = node.source == "-" || ::access(node.source.c_str(), F_OK) == 0;
+    add(std::move(resident));
   }
   return all;
 }

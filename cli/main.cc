@@ -14,6 +14,25 @@
 
 namespace {
 
+/// What is wrong with the word that stands where a verb is missing; empty if none is missing.
+std::string verb_fault(CLI::App& app) {
+  CLI::App* at = &app;
+  std::string help = app.get_name();
+  while (!at->get_subcommands().empty()) {
+    at = at->get_subcommands().front();
+    help += ' ' + at->get_name();
+  }
+  std::vector<std::string> verbs;
+  for (const CLI::App* verb : at->get_subcommands({})) verbs.push_back(verb->get_name());
+  const auto words = app.remaining(true);
+  if (verbs.empty() || words.empty()) return "";
+  if (words.front().starts_with('-'))
+    return "a verb comes before '" + words.front() + "'; see " + help + " --help";
+  const std::string_view meant = forebay::nearest(words.front(), {verbs.begin(), verbs.end()});
+  const std::string mend = meant.empty() ? "" : "did you mean '" + std::string(meant) + "'? ";
+  return "there is no verb '" + words.front() + "'; " + mend + "see " + help + " --help";
+}
+
 int run(int argc, char** argv) {
   CLI::App app("Forebay: a durable event pipeline without a broker", "forebay");
   app.set_version_flag("--version", "forebay " FOREBAY_VERSION);
@@ -43,18 +62,16 @@ int run(int argc, char** argv) {
     return globals.run();
   } catch (const CLI::RequiredError& error) {
     // CLI11 misses the verb before it looks at what stands in its place.
-    if (const auto words = app.remaining(true); !words.empty()) {
-      std::vector<std::string> names;
-      for (const CLI::App* verb : app.get_subcommands({})) names.push_back(verb->get_name());
-      const std::string_view meant = forebay::nearest(words.front(), {names.begin(), names.end()});
-      const std::string mend = meant.empty() ? "" : "did you mean '" + std::string(meant) + "'? ";
-      forebay::notice("there is no verb '" + words.front() + "'; " + mend + "see forebay --help");
-      return forebay::kExitBadInput;
+    if (const std::string fault = verb_fault(app); !fault.empty()) {
+      forebay::notice(fault);
+    } else {
+      app.exit(error);
     }
-    app.exit(error);
     return forebay::kExitBadInput;
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? forebay::kExitDone : forebay::kExitBadInput;
+    if (app.exit(error) == 0) return forebay::kExitDone;
+    if (argv[1][0] == '-') forebay::notice("a verb comes before its options");
+    return forebay::kExitBadInput;
   } catch (const std::exception& error) {
     forebay::notice(error.what());
     return forebay::kExitFailed;

@@ -20,7 +20,7 @@ Finding no_answer(Finding found, const Resident& resident, const std::string& me
         "this user may not ask it: " + resident.folder + " is of '" + resident.owner + "'";
     found.mend = "run this as '" + resident.owner + "' or root";
   } else if (resident.process) {
-    found.cause = "process " + std::to_string(*resident.process) + " runs: " + message;
+    found.cause = "process " + std::to_string(*resident.process) + " runs and does not answer";
     found.mend = how_to("restart", resident.name, resident.program) + "; its log may say why";
   } else {
     found.cause = "it does not run: " + message;

@@ -27,6 +27,7 @@ std::map<std::string, Json> ask_node(
     const Topology& topology, const Node& node,
     const std::map<std::string, std::vector<std::uint64_t>>& found) {
   std::map<std::string, Json> answers;
+  if (node.subscribes.empty()) return answers;  // it has no socket
   const auto client = reach_node(topology, node);
   if (!client) return answers;
   for (const Interest& interest : node.subscribes) {

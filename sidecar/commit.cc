@@ -91,7 +91,8 @@ class Round {
     record.time = now_;
     const ConsumerKey key{request.stream, request.consumer};
     outcome_.subscribed.emplace_back(key, record);
-    holds_.set(work.stream, key.consumer, start);  // before anything is trimmed with this
+    // Before anything is trimmed with this.
+    holds_.set(work.stream, key.consumer, stream.read_by(record.incarnation, start));
     outcome_.answers.push_back({work.peer,
                                 Subscribed{request.stream, stream.incarnation, start, stream.head(),
                                            stream.oldest, stream.shared_with(request.incarnation)},

@@ -17,19 +17,33 @@ bool is_state(const std::string& text) {
 
 }  // namespace
 
-Consumers::Consumers(const Clock& clock, Holds& holds, std::vector<std::string> streams,
+Consumers::Consumers(const Clock& clock, Holds& holds, std::vector<Followed> streams,
                      const std::vector<std::pair<ConsumerKey, ConsumerRecord>>& stored)
     : clock_(clock), holds_(holds), streams_(std::move(streams)) {
   for (const auto& [key, record] : stored) {
-    consumers_[key].record = record;
-    if (const auto stream = index_of(key.stream)) holds_.set(*stream, key.consumer, record.cursor);
+    Consumer& consumer = consumers_[key];
+    consumer.record = record;
+    consumer.read = read_by(key, consumer);
+    if (const auto stream = index_of(key.stream)) holds_.set(*stream, key.consumer, consumer.read);
   }
 }
 
 std::optional<StreamIndex> Consumers::index_of(const std::string& stream) const {
-  const auto found = std::find(streams_.begin(), streams_.end(), stream);
+  const auto found = std::find_if(streams_.begin(), streams_.end(),
+                                  [&](const Followed& each) { return each.stream == stream; });
   if (found == streams_.end()) return std::nullopt;
   return StreamIndex{static_cast<std::size_t>(found - streams_.begin())};
+}
+
+Sequence Consumers::read_by(const ConsumerKey& key, const Consumer& consumer) const {
+  const ConsumerRecord& record = consumer.record;
+  const auto stream = index_of(key.stream);
+  if (!stream) return record.cursor;
+  const StreamRecord& log = streams_[stream->value].record;
+  // It diverged though the incarnation is its own: the log was rolled back by other means.
+  if (consumer.state == "DIVERGED")
+    return std::min(record.cursor, log.shared_with(record.incarnation));
+  return log.read_by(record.incarnation, record.cursor);
 }
 
 void Consumers::on_subscribe(const Peer& peer, const Subscribe& request) {
@@ -93,9 +107,10 @@ bool Consumers::on_cursor(const Peer& peer, const CursorReport& report) {
   consumer.record.time = clock_.wall();
   consumer.state = report.state;
   consumer.heard = clock_.mono();
-  if (!moved) return true;
+  consumer.read = read_by(key, consumer);
   if (const auto stream = index_of(report.stream))
-    holds_.set(*stream, report.consumer, report.sequence);
+    holds_.set(*stream, report.consumer, consumer.read);
+  if (!moved) return true;
   work_.emplace_back(CursorWork{found->first, consumer.record});
   return true;
 }
@@ -133,6 +148,7 @@ void Consumers::on_outcome(const CommitOutcome& outcome) {
   for (const auto& [key, record] : outcome.subscribed) {
     Consumer& consumer = consumers_[key];
     consumer.record = record;
+    consumer.read = read_by(key, consumer);
     consumer.heard = clock_.mono();
     registering_.erase(key);
   }

@@ -16,8 +16,13 @@ namespace forebay {
 
 class Consumers {
  public:
+  struct Followed {
+    std::string stream;
+    StreamRecord record;  // as the log was opened: what it was made of does not change
+  };
+
   /// `clock` and `holds` outlive it. `stored`: as found in the log.
-  Consumers(const Clock& clock, Holds& holds, std::vector<std::string> streams,
+  Consumers(const Clock& clock, Holds& holds, std::vector<Followed> streams,
             const std::vector<std::pair<ConsumerKey, ConsumerRecord>>& stored);
 
   /// Refused while another registration of the same consumer is under way: each is work for a commit.
@@ -34,6 +39,7 @@ class Consumers {
 
   struct Consumer {
     ConsumerRecord record;
+    Sequence read;      // of this log: less than its cursor, if that is another log's
     std::string state;  // as it last reported; empty: not since this sidecar started
     MonoTime heard{};
     bool forgetting = false;  // its reports hold nothing any more
@@ -42,10 +48,11 @@ class Consumers {
 
  private:
   [[nodiscard]] std::optional<StreamIndex> index_of(const std::string& stream) const;
+  [[nodiscard]] Sequence read_by(const ConsumerKey& key, const Consumer& consumer) const;
 
   const Clock& clock_;
   Holds& holds_;
-  std::vector<std::string> streams_;
+  std::vector<Followed> streams_;
   std::map<ConsumerKey, Consumer> consumers_;
   std::set<ConsumerKey> registering_;
   std::vector<Work> work_;

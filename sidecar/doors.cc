@@ -104,7 +104,7 @@ Result<void> BroadcastDoors::bind(const SidecarEndpoints& endpoints, const Gatek
   near_pub_.limit_frames(limits::kSubscriptionFrameBytesMax);
   if (auto watched = connections.near.watch(near_pub_); !watched) return watched;
   if (auto bound = bind_all(near_pub_, endpoints.broadcast); !bound || !far_router_) return bound;
-  far_router_->limit_frames(limits::kSubscriptionFrameBytesMax);
+  far_router_->limit_frames(limits::kWishFrameBytesMax);
   if (auto watched = connections.far.watch(*far_router_); !watched) return watched;
   far_router_->serve_encrypted(far_->own, *gate);
   return bind_all(*far_router_, endpoints.far_broadcast);

@@ -225,9 +225,10 @@ void SelfLook::tell_of_producers() {
     findings_.metrics.gauge("forebay_producer_silent_seconds", "How long nothing was heard of it.",
                             {{"stream", stream}, {"producer", name}}, seconds_of(silent));
     if (silent > thresholds_.producer_silent)
-      raise("silent_producer", name + " of " + stream,
-            "nothing is heard of it, and it has not said goodbye: start it, or `forebay producers "
-            "forget`");
+      raise(
+          "silent_producer", name + " of " + stream,
+          "nothing is heard of it, and it has not said goodbye: start it; if it never comes back, "
+          "`forebay producers forget`");
   }
 }
 

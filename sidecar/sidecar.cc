@@ -48,7 +48,7 @@ class Service {
         log_(log),
         holds_(log.stream_count()),
         ingest_(clock_, holds_, stream_infos(), producers),
-        consumers_(clock_, holds_, stream_names(), consumers),
+        consumers_(clock_, holds_, followed(), consumers),
         connections_(context_),
         pull_(context_, SocketKind::kPull, limits::kDataHighWaterMessages),
         control_(context_, options.far),
@@ -111,10 +111,11 @@ class Service {
                           stream.retention.discard == Retention::Discard::kNew});
     return policies;
   }
-  std::vector<std::string> stream_names() const {
-    std::vector<std::string> names;
-    for (std::size_t i = 0; i < log_.stream_count(); ++i) names.push_back(log_.stream_name({i}));
-    return names;
+  std::vector<Consumers::Followed> followed() const {
+    std::vector<Consumers::Followed> streams;
+    for (std::size_t i = 0; i < log_.stream_count(); ++i)
+      streams.push_back({log_.stream_name({i}), log_.stream({i})});
+    return streams;
   }
 
   // ingest thread

@@ -70,11 +70,11 @@ Result<Json> status_report(const StatusSources& sources) {
   const MonoTime now = SystemClock().mono();
   for (const auto& [key, consumer] : sources.consumers.all()) {
     const std::uint64_t head = heads[key.stream].value;
-    const std::uint64_t cursor = consumer.record.cursor.value;
+    const std::uint64_t read = consumer.read.value;
     Json entry{{"stream", key.stream},
                {"consumer", key.consumer},
-               {"cursor", cursor},
-               {"lag", head > cursor ? head - cursor : 0},
+               {"cursor", consumer.record.cursor.value},
+               {"lag", head > read ? head - read : 0},
                {"lost", consumer.record.lost},
                {"failed", consumer.record.failed},
                {"state", consumer.state},

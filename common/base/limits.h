@@ -30,7 +30,9 @@ inline constexpr std::size_t kControlBytesMax = 16 << 10;  // a request
 inline constexpr std::size_t kControlFrameBytesMax =
     64 << 10;  // a longer one is not even answered: it goes with its connection
 inline constexpr std::size_t kSubscriptionFrameBytesMax =
-    1 << 10;  // into PUB, which keeps each subscription's bytes; a handshake has less, too
+    128;  // into PUB, which keeps some 30 times each subscription's bytes; a handshake has less, too
+inline constexpr std::size_t kWishFrameBytesMax =
+    1 << 10;  // from those of other hosts; an encrypted handshake has less, too
 inline constexpr std::size_t kFetchReplyBytesMax = 3 << 20;
 inline constexpr std::size_t kFetchReplyBytesMin = 256 << 10;      // however much is under way
 inline constexpr std::size_t kFetchRepliesBytesTarget = 24 << 20;  // under way; then they are short
@@ -91,6 +93,8 @@ inline constexpr std::size_t kFetchQueueMax = 1024;
 inline constexpr milliseconds kLivenessInterval{100};     // how often ingest tells what it heard
 inline constexpr milliseconds kBeaconInterval{200};       // of a stream that moved lately
 inline constexpr milliseconds kBeaconIdleInterval{1000};  // of one that did not
+inline constexpr milliseconds kFirstBeaconGrace{
+    2000};                                          // a start has: to connect, and for it to come
 inline constexpr milliseconds kBeaconPromise{250};  // design promise: a moving stream's next beacon
 inline constexpr std::size_t kBeaconProducersMax = 16;
 
@@ -230,6 +234,7 @@ static_assert(kBatchPayloadBytesMax + 10 * kBatchEventsMax + 4096 <= kReplayRequ
               "every event of the largest batch fits into one replay request");
 static_assert(kControlBytesMax < kControlFrameBytesMax);
 static_assert(kBeaconInterval < kBeaconPromise);
+static_assert(kFirstBeaconGrace > kBeaconIdleInterval + milliseconds(kZmqReconnectMaxMs));
 static_assert(kCommitBytesMax >= kBatchPayloadBytesMax);
 static_assert(kCommitQueueBytesMax > kCommitBytesMax);
 static_assert(kControlHighWaterMessages >= 2 * static_cast<int>(kStreamsMax));

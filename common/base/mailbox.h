@@ -4,11 +4,13 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdint>
 #include <mutex>
 #include <utility>
 #include <vector>
 
+#include "common/base/last_words.h"
 #include "common/base/result.h"
 
 namespace forebay {
@@ -17,7 +19,7 @@ template <class T>
 class Mailbox {
  public:
   Mailbox() : descriptor_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-    FOREBAY_INVARIANT(descriptor_ >= 0);
+    if (descriptor_ < 0) end_without("a mailbox", errno);
   }
   ~Mailbox() { ::close(descriptor_); }
   Mailbox(const Mailbox&) = delete;

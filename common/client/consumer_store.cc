@@ -203,6 +203,29 @@ Result<std::optional<ConsumerStore::FailedEvent>> ConsumerStore::failed_at(
   return event;
 }
 
+Result<std::size_t> ConsumerStore::cut(WriteTransaction& write, std::string_view stream,
+                                       Sequence last) const {
+  const auto skipped = gaps(write, stream);
+  if (!skipped) return fail(skipped.error());
+  for (const SkippedGap& gap : *skipped) {
+    if (gap.first + gap.count <= last + 1) continue;
+    const auto changed = gap.first > last ? write.erase(gaps_, sequence_key(stream, gap.first))
+                                          : put_gap(write, stream, gap.first,
+                                                    last.value + 1 - gap.first.value, gap.reason);
+    if (!changed) return fail(changed.error());
+  }
+  std::vector<std::string> refused;
+  write.for_each(failed_, stream_prefix(stream), [&](std::string_view key, std::string_view) {
+    if (key >= sequence_key(stream, last + 1)) refused.emplace_back(key);
+    return true;
+  });
+  for (const std::string& key : refused) {
+    if (auto erased = write.erase(failed_, key); !erased) return fail(erased.error());
+  }
+  if (auto cut = apply_times_.cut(write, stream, last); !cut) return fail(cut.error());
+  return refused.size();
+}
+
 Result<bool> ConsumerStore::lacks_all(const ReadTransaction& read, std::string_view stream,
                                       Sequence first, std::uint64_t count) const {
   const auto skipped = gaps(read, stream);

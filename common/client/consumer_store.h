@@ -86,6 +86,11 @@ class ConsumerStore {
 
   [[nodiscard]] const ApplyTimes& apply_times() const { return apply_times_; }
 
+  /// Forgets gaps, failed events and times of what comes after `last`: the cursor went back there, and
+  /// those sequences are other events from now on. Returns how many failed events those were.
+  [[nodiscard]] Result<std::size_t> cut(WriteTransaction& write, std::string_view stream,
+                                        Sequence last) const;
+
  private:
   ConsumerStore() = default;
 

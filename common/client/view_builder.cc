@@ -205,8 +205,12 @@ Result<void> ViewBuilder::adopt(const std::string& stream, WallTime now) {
                record.cursor.sequence.value, state.record.cursor.sequence.value);
   static_cast<void>(group());
   if (auto put = store_->put_cursor(*group_, stream, record); !put) return put;
-  if (auto cut = store_->apply_times().cut(*group_, stream, record.cursor.sequence); !cut)
-    return cut;
+  const auto refused = store_->cut(*group_, stream, record.cursor.sequence);
+  if (!refused) return fail(refused.error());
+  if (*refused > 0) {
+    spdlog::warn("{}: forgot {} failed events of the log before, which came after that", stream,
+                 *refused);
+  }
   if (auto committed = commit(now); !committed) return fail(committed.error());
   state.record = record;
   state.committed = record.cursor.sequence;

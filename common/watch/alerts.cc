@@ -25,6 +25,7 @@ std::vector<Alert> AlertBook::update(const std::vector<Condition>& conditions, M
     const std::pair key{condition.alert, condition.subject};
     if (auto found = raised_.find(key); found != raised_.end()) {
       found->second.seen = now;
+      found->second.alert.condition.text = condition.text;  // how it is now
     } else if (raised_.size() < limits::kAlertsMax) {
       changed.push_back({condition, wall});
       raised_.emplace(key, Raised{changed.back(), now});

@@ -1,7 +1,9 @@
 #include "common/watch/consumer_look.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "common/base/limits.h"
 #include "common/event/json_fields.h"
 
 namespace forebay {
@@ -46,7 +48,9 @@ void ConsumerLook::look_at_stream(const Json& stream, Findings& findings) const 
                 state == "DIVERGED");
 
   const auto overdue = milliseconds_in(stream, "beacon_overdue_ms");
-  const Nanoseconds silent = overdue ? Nanoseconds(*overdue) : Nanoseconds(clock_.mono() - began_);
+  const Nanoseconds silent =
+      overdue ? Nanoseconds(*overdue)
+              : std::max(Nanoseconds(0), clock_.mono() - began_ - limits::kFirstBeaconGrace);
   metrics.gauge("forebay_beacon_overdue_seconds", "How long its sidecar's beacon is overdue.",
                 labels, std::chrono::duration<double>(silent).count());
   if (state == "DIVERGED")

@@ -35,9 +35,14 @@ void Watch::take_over() {
   memory_.book.go_on(clock_.mono());
   if (memory_.hook && memory_.hook->program() != options_.exec) memory_.hook.reset();
   if (!memory_.hook && !options_.exec.empty()) memory_.hook.emplace(options_.exec, options_.name);
-  const bool goes_on = memory_.publisher && !memory_.publisher->failure();
-  if (memory_.stream == options_.alerts && goes_on) return;
+  if (memory_.stream != options_.alerts) memory_.publisher.reset();
   memory_.stream = options_.alerts;
+  connect();
+}
+
+/// To the alert stream, unless it is; also when that is another log now, to which a publisher does not go on.
+void Watch::connect() {
+  if (memory_.publisher && !memory_.publisher->failure()) return;
   memory_.publisher.reset();
   if (options_.alerts.name.empty()) return;
   auto publisher = Publisher::connect({.ingest = options_.alerts.ingest,
@@ -178,6 +183,7 @@ void Watch::tell(const std::vector<Alert>& changed) {
     } else {
       spdlog::warn("alert: {} {}: {}", name, subject, text);
     }
+    connect();
     if (memory_.publisher) publish(alert);
   }
   if (memory_.hook) memory_.hook->hand_over(changed);

@@ -95,6 +95,7 @@ class Watch {
   [[nodiscard]] PageServer::Page health_page() const;
 
   void take_over();
+  void connect();
 
   Options options_;
   Look look_;

@@ -10,6 +10,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/ids.h"
+#include "common/base/last_words.h"
 #include "common/base/limits.h"
 #include "common/base/planted.h"
 #include "common/wire/zmq_version.h"
@@ -149,7 +150,7 @@ Context::~Context() { zmq_ctx_term(raw_); }
 
 Socket::Socket(Context& context, SocketKind kind, int high_water_messages)
     : raw_(zmq_socket(context.raw_, zmq_kind(kind))) {
-  FOREBAY_INVARIANT(raw_ != nullptr);
+  if (raw_ == nullptr) end_without("a socket", zmq_errno());
   set_option<int>(raw_, ZMQ_LINGER, 0);
   set_option<int>(raw_, ZMQ_SNDHWM, high_water_messages);
   set_option<int>(raw_, ZMQ_RCVHWM, high_water_messages);

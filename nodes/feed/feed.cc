@@ -156,6 +156,8 @@ class Feed {
 
   Result<void> publish() {
     while (pump_ && !stopping()) {
+      // Also while there is no line: what a log that was replaced lacks is published again by the next start.
+      if (auto failure = publisher_->failure()) return fail(*failure);
       const auto step = pump_->step(kSignalCheck);
       if (!step) return fail(step.error());
       switch (*step) {

@@ -147,6 +147,10 @@ Sequence StreamRecord::shared_with(const Incarnation& of) const {
   return {};
 }
 
+Sequence StreamRecord::read_by(const Incarnation& of, Sequence cursor) const {
+  return of == incarnation ? cursor : std::min(cursor, shared_with(of));
+}
+
 std::string encode_record(const ProducerRecord& record) {
   std::string bytes;
   append_id(bytes, record.instance);

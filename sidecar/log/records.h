@@ -35,6 +35,8 @@ struct StreamRecord {
   /// that it was not made of. Of its own incarnation, which was rolled back if that is asked: where
   /// it began.
   [[nodiscard]] Sequence shared_with(const Incarnation& of) const;
+  /// How much of this log is certain to be read by who has come to `cursor` in incarnation `of`.
+  [[nodiscard]] Sequence read_by(const Incarnation& of, Sequence cursor) const;
 };
 
 struct ProducerRecord {

@@ -20,8 +20,9 @@ def play(run):
     program = pathlib.Path(os.environ["FOREBAY_BIN"]) / "sim"
     done = subprocess.run([program], env=environment, capture_output=True, text=True, check=False)
     failures = {int(seed): what for seed, what in re.findall(r"^seed (\d+): (.*(?:\n  .*)?)", done.stdout, re.M)}
-    ended = re.search(r"^\d+ seeds, (\d+) failed", done.stdout, re.M)
-    if not ended or int(ended[1]) != len(failures) or (done.returncode == 0) != (not failures):
+    ended = re.search(r"^(\d+) seeds, (\d+) failed", done.stdout, re.M)
+    whole = ended and int(ended[1]) == run.count and int(ended[2]) == len(failures)
+    if not whole or (done.returncode == 0) != (not failures):
         failures.setdefault(first, f"ended with {done.returncode}: {done.stdout[-1000:]}{done.stderr[-3000:]}")
     seconds = (time.monotonic() - began) / run.count
     for seed in range(first, first + run.count):

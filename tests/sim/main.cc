@@ -28,9 +28,10 @@ int main() {
   if (::access("/dev/shm", W_OK) == 0) ::setenv("TMPDIR", "/dev/shm", 0);
   const std::uint64_t seeds = number_from("FOREBAY_SIM_SEEDS", 200);
   const std::uint64_t first = number_from("FOREBAY_SIM_FIRST", 1);
-  std::uint64_t failed = 0, events = 0, lost = 0, slowest_ms = 0;
+  std::uint64_t played = 0, failed = 0, events = 0, lost = 0, slowest_ms = 0;
   std::map<std::string, std::uint64_t> faults;
   for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
+    ++played;
     try {
       const forebay::test::TempDir dir;
       forebay::sim::seed_ids(seed);
@@ -51,7 +52,7 @@ int main() {
   std::printf(
       "%llu seeds, %llu failed, %llu events, %llu lost to trimming, right again in %llu ms at "
       "most\n",
-      static_cast<unsigned long long>(seeds), static_cast<unsigned long long>(failed),
+      static_cast<unsigned long long>(played), static_cast<unsigned long long>(failed),
       static_cast<unsigned long long>(events), static_cast<unsigned long long>(lost),
       static_cast<unsigned long long>(slowest_ms));
   for (const auto& [fault, times] : faults)

@@ -282,7 +282,11 @@ class WrongUse(CliTest):
             (("query", "edd", "--sku", "a", "--to", "b"), "no node of kind sourcing"),
             (("query", "edd"), "--sku"),
             (("status", "--nonsense"), "--nonsense"),
-            (("statsu",), "did you mean 'status'"),
+            (("statsu",), "did you mean 'status'? see forebay --help"),
+            (("consumers", "lst"), "did you mean 'list'? see forebay consumers --help"),
+            (("topology", "statsu"), "there is no verb 'statsu'; see forebay topology --help"),
+            (("-t", "t.toml", "status"), "a verb comes before its options"),
+            (("--watch",), "a verb comes before '--watch'"),
         ]:
             with self.subTest(words=words):
                 code, out, err = self.run_verb(*words)

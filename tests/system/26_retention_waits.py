@@ -46,6 +46,32 @@ class RetentionWaits(KeyedTest):
         self.assertEqual(self.status("a")["head"], 500)
         self.assertEqual(dump["streams"]["a"]["lost"], 0)
 
+    def test_a_consumer_that_read_another_log_is_waited_for_too(self):
+        # Regression: its cursor in the log before the restore counted as read in the one after it.
+        consumer = self.consumer()
+        consumer.wait_applied("a", self.publish("a", 30))
+        backup = self.installation.folder / "left.fbak"
+        self.assertEqual(self.verb("backup", "left", backup)[0], 0)
+        ahead = self.publish("a", 470)
+        consumer.wait_applied("a", ahead)
+        self.forget_publishers()
+
+        def restore(folder):
+            (folder / "data.mdb").rename(folder / "data.mdb.old")
+            self.assertEqual(self.verb("restore", "left", backup)[0], 0)
+
+        self.restart_sidecar("left", restore)
+        consumer.wait_state("a", "DIVERGED")
+        self.publish("a", 1)
+        self.publishers["a"].publish([self.event(note="x" * 200) for _ in range(400)])
+        self.publishers["a"].flush(30)
+        wait_until(lambda: self.status("a")["refusing"], "it refuses")
+        self.assertLessEqual(self.status("a")["oldest"], 31)
+        self.assertEqual((self.reported("a")["cursor"], self.reported("a")["lag"]), (ahead, 401))
+        self.adopt()
+        wait_until(lambda: not self.status("a")["refusing"], "it has read", 60)
+        self.assertEqual(consumer.wait_applied("a", self.publish("a", 20))["streams"]["a"]["lost"], 0)
+
     def test_a_consumer_that_is_forgotten_holds_nothing(self):
         self.fill()
         code, _, errors = self.forget()
@@ -118,6 +144,7 @@ class ALogThatAConsumerKeepsFull(KeyedTest):
             return self.report("a")["full"]
 
         wait_until(filled, "it is full", 60)
+        self.wait_raised("a", "full", "")
         disk = self.report("a")["disk"]
         self.assertLess(disk["left"], disk["of"] / 10)
         self.restart_sidecar("left")  # it has to be registered there again

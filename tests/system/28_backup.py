@@ -269,6 +269,36 @@ class Backup(BackupTest):
             self.assertEqual(self.head("a"), head)
 
 
+class FeedThatFollows(BackupTest):
+    def prepare(self):
+        with open(self.installation.topology, "a", encoding="ascii") as topology:
+            topology.write('[nodes.feed]\nkind = "feed"\nhost = "a"\npublishes = ["a"]\nsource = "lines.ndjson"\nfollow = true\n')
+        self.append(5)
+
+    def append(self, count):
+        with open(self.installation.folder / "lines.ndjson", "a", encoding="ascii") as lines:
+            lines.write((json.dumps({"type": "value.added", "data": {"key": "k", "delta": 1}}) + "\n") * count)
+
+    def start_feed(self):
+        program = self.installation.program("forebay-feed")
+        return self.installation.start([program, "-t", self.installation.topology, "feed"], "feed")
+
+    def test_ends_to_publish_again_what_a_restored_log_lacks_though_its_file_has_no_more(self):
+        feed = self.start_feed()
+        wait_until(lambda: self.head("a") == 5, "its lines are on disk", 30)
+        self.back_up()
+        self.append(3)
+        wait_until(lambda: self.head("a") == 8, "all are", 30)
+        self.assertEqual(self.restore()[0], 0)
+        self.assertEqual(self.head("a"), 5)
+        wait_until(lambda: not feed.running(), "it ends, to be started again", 30)
+        self.assertEqual(feed.wait(), 1)
+        self.assertRegex(feed.errors().splitlines()[-1], "critical .*(no longer has what it acknowledged|its incarnation changed)")
+        feed = self.start_feed()
+        wait_until(lambda: self.head("a") == 8, "it has published the rest", 30)
+        self.assertEqual(feed.stop(), 0)
+
+
 class BackupUnderRetention(BackupTest):
     RETENTION = '{ retention = { bytes = "64KiB" } }'
 

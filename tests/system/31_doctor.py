@@ -154,6 +154,17 @@ class Doctor(unittest.TestCase):
         topology.write_text(topology.read_text().replace("{ b = {} }", "{ b = {}, c = {} }"))
         self.wait_wrong({("streams", "other")})
 
+    def test_a_feed_that_is_to_follow_its_file_and_does_not_run_is_wrong(self):
+        lines = self.folder / "lines.ndjson"
+        with open(self.installation.topology, "a", encoding="ascii") as topology:
+            topology.write('[nodes.feed]\nkind = "feed"\nhost = "a"\npublishes = ["b"]\nsource = "lines.ndjson"\nfollow = true\n')
+        self.assertIn("there is no", self.wait_wrong({("feed", "feed")})["feed", "feed"]["cause"])
+        lines.touch()
+        found = self.wait_wrong({("feed", "feed")})["feed", "feed"]
+        self.assertIn("systemctl start forebay-feed@feed", found["mend"])
+        self.installation.start([self.installation.program("forebay-feed"), "-t", self.installation.topology, "feed"], "feed")
+        self.wait_wrong(set())
+
     def test_without_a_topology_that_is_sound_nothing_is_looked_at(self):
         self.installation.topology.write_text("[topology]\n")
         for verb in ("doctor", "bundle"):

@@ -96,6 +96,20 @@ class Watched(KeyedTest):
         wait_until(lambda: wanted <= self.raised("a"), "both are raised", 60)
         wait_until(lambda: ("silent_consumer", "keyed of a") not in self.raised("a"), "it is heard", 60)
 
+    def test_alerts_are_published_also_after_the_log_that_takes_them_was_replaced(self):
+        consumer = self.consumer({"c": "earliest"})
+        consumer.wait_applied("c", self.publish("c", 10))
+        wait_until(lambda: self.status("b")["head"] >= 0, "it serves")
+        self.restart_sidecar("left", shutil.rmtree)
+        consumer.process.kill()
+        self.publish("c", 50)
+
+        def published():
+            _, out, _ = self.verb("tail", "b")
+            return {(each["source"], each["data"]["alert"]) for each in map(json.loads, out.splitlines())}
+
+        wait_until(lambda: ("/right", "lag") in published(), "it is in the stream that began anew", 60)
+
     def test_a_daemon_that_is_stopped_answers_nothing_until_it_goes_on(self):
         wait_until(lambda: fetched(f"{self.url(1)}/health")[0] == 200, "it is live", 30)
         self.sidecars["right"].signal(signal.SIGSTOP)

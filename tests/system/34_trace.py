@@ -30,6 +30,10 @@ subscribes = ["orders", "payments"]
 kind = "service"
 host = "a"
 subscribes = ["orders"]
+[nodes.shop]
+kind = "service"
+host = "a"
+publishes = ["orders"]
 [nodes.newcomer]
 kind = "service"
 host = "a"

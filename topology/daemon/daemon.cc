@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iostream>
+#include <sstream>
 
 #include "common/base/last_words.h"
 #include "common/base/logging.h"
@@ -49,7 +50,9 @@ bool reread(const std::string& path, const std::function<Result<void>(const Topo
   const auto topology = load_topology(path);
   const auto prepared = topology ? prepare(*topology) : fail(topology.error());
   if (!prepared) {
-    spdlog::error("reload refused, and all is as before: {}", prepared.error().message);
+    std::istringstream problems(prepared.error().message);
+    for (std::string line; std::getline(problems, line);)
+      spdlog::error("reload refused, and all is as before: {}", line);
     return false;
   }
   spdlog::info("reload: begins anew with {}", path);

@@ -55,9 +55,9 @@ class Installation:
         self._processes.append(process)
         return process
 
-    def start_sidecar(self, name):
+    def start_sidecar(self, name, **popen):
         """Does not wait: whoever talks to it is answered as soon as it serves."""
-        return self.start([self.program("forebay-sidecar"), "-t", self.topology, name], name)
+        return self.start([self.program("forebay-sidecar"), "-t", self.topology, name], name, **popen)
 
     def forebay(self, *words, log="forebay", **popen):
         """Starts the command line tool with FOREBAY_TOPOLOGY set."""

@@ -249,6 +249,7 @@ TEST_CASE("AConsumerOfALogThatThisOneWasMadeOfIsToldWhereTheyParted") {
   const auto outcome =
       f.commit(SubscribeWork{{"peer", 1}, {0}, {"a", "c", "cursor", 0, before, {9}}, {}});
   CHECK(std::get<Subscribed>(outcome.answers.at(0).reply).shared == Sequence{2});
+  CHECK(f.holds.last({0})->cursor == Sequence{2});  // of this log it has read no more
 }
 
 TEST_CASE("AConsumerThatRegistersAgainKeepsItsStartAndWhatItLost") {

@@ -9,10 +9,21 @@
 namespace forebay {
 namespace {
 
+/// A log of which `before` was restored or repaired; its own incarnation is none.
+StreamRecord made_of(const Incarnation& before, Sequence shared) {
+  StreamRecord record;
+  record.ancestors.push_back({before, shared});
+  return record;
+}
+
 struct ConsumersFixture {
   ManualClock clock;
   Holds holds{1};
-  Consumers consumers{clock, holds, {"a"}, {{{"a", "known"}, {{}, {1}, {5}}}, {{"gone", "c"}, {}}}};
+  Incarnation before = Incarnation::random();
+  Consumers consumers{clock,
+                      holds,
+                      {{"a", made_of(before, {3})}},
+                      {{{"a", "known"}, {{}, {1}, {5}}}, {{"gone", "c"}, {}}}};
 
   std::optional<ErrorCode> refusal() {
     const auto outgoing = consumers.take_outgoing();
@@ -34,6 +45,36 @@ TEST_CASE("AReportMovesTheHoldAtOnce") {
   CHECK(f.consumers.on_cursor({"route", 1}, {"a", "known", {}, Sequence{7}, 0, 0, "LIVE"}));
   CHECK(f.holds.last({0})->cursor == Sequence{7});
   CHECK(f.consumers.take_work().size() == 1);
+}
+
+TEST_CASE("WhoHasReadAnotherLogHoldsWhatItHasYetToReadOfThisOne") {
+  ConsumersFixture f;
+  SECTION("made of the one it has read") {
+    CHECK(f.consumers.on_cursor({"", 1}, {"a", "known", f.before, Sequence{7}, 0, 0, "DIVERGED"}));
+    CHECK(f.holds.last({0})->cursor == Sequence{3});
+    CHECK(f.consumers.all().at({"a", "known"}).read == Sequence{3});
+    CHECK(f.consumers.all().at({"a", "known"}).record.cursor == Sequence{7});
+  }
+  SECTION("which has nothing of that") {
+    const auto stranger = Incarnation::random();
+    CHECK(f.consumers.on_cursor({"", 1}, {"a", "known", stranger, Sequence{7}, 0, 0, "LIVE"}));
+    CHECK(f.holds.last({0})->cursor == Sequence{0});
+  }
+  SECTION("which was rolled back under its incarnation") {
+    CHECK(f.consumers.on_cursor({"", 1}, {"a", "known", {}, Sequence{5}, 0, 0, "DIVERGED"}));
+    CHECK(f.holds.last({0})->cursor == Sequence{3});
+  }
+  SECTION("found so at the start") {
+    Consumers again(f.clock, f.holds, {{"a", made_of(f.before, {3})}},
+                    {{{"a", "known"}, {f.before, {1}, {5}}}});
+    CHECK(f.holds.last({0})->cursor == Sequence{3});
+  }
+  SECTION("registered again") {
+    CommitOutcome outcome;
+    outcome.subscribed.push_back({{"a", "known"}, {f.before, {1}, {5}}});
+    f.consumers.on_outcome(outcome);
+    CHECK(f.consumers.all().at({"a", "known"}).read == Sequence{3});
+  }
 }
 
 TEST_CASE("WhoReportsWithoutBeingRegisteredIsTold") {

@@ -89,6 +89,31 @@ TEST_CASE("GapsThatMeetLackWhatLiesOverBoth") {
   CHECK_FALSE(store->lacks_all(read, "b", Sequence{1}, 1).value());
 }
 
+TEST_CASE("WhatIsCutOffIsForgottenAndTheRestStays") {
+  const test::TempDir dir;
+  const auto store = ConsumerStore::open(dir / "view", {}).value();
+  WriteTransaction write = store->store().write();
+  for (const std::string stream : {"a", "b"}) {
+    REQUIRE(store->put_gap(write, stream, Sequence{10}, 11, "ends there"));
+    REQUIRE(store->put_gap(write, stream, Sequence{300}, 2, "after it"));
+    REQUIRE(store->put_failed(write, stream, Sequence{9}, {}, "why", "before"));
+    REQUIRE(store->put_failed(write, stream, Sequence{21}, {}, "why", "just after"));
+    REQUIRE(store->put_failed(write, stream, Sequence{257}, {}, "why", "after"));
+  }
+  CHECK(store->cut(write, "a", Sequence{20}) == 2);
+  REQUIRE(store->gaps(write, "a")->size() == 1);
+  CHECK(store->gaps(write, "a")->front().count == 11);
+  REQUIRE(store->failed(write, "a", 10)->size() == 1);
+  CHECK(store->failed(write, "a", 10)->front().encoded_event == "before");
+  CHECK(store->gaps(write, "b")->size() == 2);
+  CHECK(store->failed(write, "b", 10)->size() == 3);
+
+  CHECK(store->cut(write, "a", Sequence{12}) == 0);  // within the gap
+  REQUIRE(store->gaps(write, "a")->size() == 1);
+  CHECK(store->gaps(write, "a")->front().count == 3);
+  CHECK(store->gaps(write, "a")->front().reason == "ends there");
+}
+
 TEST_CASE("ADamagedGapOrFailedEventIsCorruptionAndNoCrash") {
   // Regression: lengths were believed, and a short record ended the process.
   const test::TempDir dir;

@@ -270,6 +270,20 @@ TEST_CASE("WhatAnAdoptionWentBackBehindWasNotAppliedYet") {
   CHECK(applied_at(log, 3) == std::nullopt);
 }
 
+TEST_CASE("WhatTheLogBeforeLackedIsNotTakenForAGapOfTheAdoptedOne") {
+  Applied log;
+  WriteTransaction write = log.store_->store().write();
+  REQUIRE(log.store_->put_gap(write, "a", Sequence{3}, 500, "trimmed"));
+  REQUIRE(log.store_->put_failed(write, "a", Sequence{3}, kWall, "refused", "event"));
+  REQUIRE(write.commit());
+  log.replace(Sequence{9});
+  log.subscribed(Sequence{2});
+  REQUIRE(log.builder_->adopt("a", kWall));
+  const ReadTransaction read = log.store_->store().read();
+  CHECK(log.store_->gaps(read, "a")->empty());
+  CHECK_FALSE(log.store_->failed_at(read, "a", Sequence{3}).value());
+}
+
 TEST_CASE("AdoptingALogThatPartedLaterGoesOnAtTheCursor") {
   Applied log;
   log.replace(Sequence{9});

@@ -45,5 +45,13 @@ TEST_CASE("ALogSharesWithEachAncestorWhatAllSinceHaveShared") {
   CHECK(shrank.shared_with(kGrandparent) == Sequence{3000});
 }
 
+TEST_CASE("WhatWasReadOfAnotherLogIsReadOfThisOneUpToWhereTheyParted") {
+  const StreamRecord record = record_of({{kParent, {6000}}});
+  CHECK(record.read_by(kSelf, Sequence{8000}) == Sequence{8000});
+  CHECK(record.read_by(kParent, Sequence{8000}) == Sequence{6000});
+  CHECK(record.read_by(kParent, Sequence{50}) == Sequence{50});
+  CHECK(record.read_by(kStranger, Sequence{8000}) == Sequence{0});
+}
+
 }  // namespace
 }  // namespace forebay
