@@ -60,6 +60,11 @@ Json entry_of(const Topology& topology, const ConsumersHeard& heard, const std::
        {"state", "incarnation", "cursor", "head", "lag", "start", "lost", "failed", "age_ms"})
     entry[key] = field(standing.own != nullptr ? standing.own : standing.registered, key);
   if (standing.own == nullptr) entry["head"] = field(standing.stream, "head");
+  if (text_in(entry, "state") == "DIVERGED" && standing.registered != nullptr) {
+    // Its own are of the log that it has read.
+    entry["head"] = field(standing.stream, "head");
+    entry["lag"] = field(standing.registered, "lag");
+  }
   entry["in_topology"] = standing.in_topology;
   entry["registered"] = nullptr;
   entry["heard_ms"] = field(standing.registered, "heard_ms");

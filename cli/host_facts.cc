@@ -42,9 +42,10 @@ std::string nearest_folder(const std::string& folder) {
 
 void look_at_folder(Resident& resident) {
   struct stat status {};
-  resident.folder_there = ::stat(resident.folder.c_str(), &status) == 0;
-  resident.owner = name_of(resident.folder_there ? status.st_uid : ::geteuid());
-  if (resident.folder_there) resident.mode = status.st_mode & 0777;
+  const bool seen = ::stat(resident.folder.c_str(), &status) == 0;
+  resident.folder_there = seen || errno == EACCES;
+  resident.owner = name_of(seen ? status.st_uid : ::geteuid());
+  if (seen) resident.mode = status.st_mode & 0777;
   resident.may_enter = ::access(resident.folder.c_str(), R_OK | X_OK) == 0;
   const std::string there = nearest_folder(resident.folder);
   resident.remote = on_remote_file_system(there);
@@ -52,7 +53,7 @@ void look_at_folder(Resident& resident) {
     resident.free_bytes = disk->free_bytes;
     resident.disk_bytes = disk->bytes;
   }
-  if (!resident.folder_there) return;
+  if (!seen) return;
   resident.secret = look_at_secret(secret_path(resident.folder), status.st_uid);
   resident.next_secret = look_at_secret(next_secret_path(resident.folder), status.st_uid);
 }
@@ -128,7 +129,8 @@ std::vector<Resident> residents_of(const Topology& topology,
     Resident resident{node.name, own ? "" : "forebay-" + std::string(to_string(node.kind)), false,
                       !node.subscribes.empty()};
     if (node.kind == NodeKind::kFeed)
-      resident.source_there = node.source == "-" || ::access(node.source.c_str(), F_OK) == 0;
+      resident.source_there =
+          node.source == "-" || ::access(node.source.c_str(), F_OK) == 0 || errno == EACCES;
     add(std::move(resident));
   }
   return all;

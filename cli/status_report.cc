@@ -95,8 +95,9 @@ std::vector<Behind> consumers_behind(const Json& report) {
   std::vector<Behind> behind;
   for (const Json& consumer : list_in(report, "consumers")) {
     if (number(consumer, "lag") == 0) continue;
-    behind.push_back({text_in(consumer, "stream"), text_in(consumer, "consumer"),
-                      Sequence{number(consumer, "cursor")}});
+    // What it has read of this log; `cursor` may be another's, and an older sidecar tells no other.
+    const auto read = number_in(consumer, "read").value_or(number(consumer, "cursor"));
+    behind.push_back({text_in(consumer, "stream"), text_in(consumer, "consumer"), Sequence{read}});
   }
   return behind;
 }

@@ -85,14 +85,17 @@ class Round {
     }
     record.start = start;
     // One that goes on keeps what is known of it.
-    if (request.start == "cursor" && work.known.incarnation == request.incarnation)
-      record = work.known;
+    const bool known = request.start == "cursor" && work.known.incarnation == request.incarnation;
+    if (known) record = work.known;
+    // What it read is not here (any more): that shows, or it was so before and it stands where it stood.
+    const bool rolled_back = record.incarnation == stream.incarnation && start > stream.head();
+    record.diverged = rolled_back || (known && work.known.diverged && work.known.cursor == start);
     record.cursor = start;
     record.time = now_;
     const ConsumerKey key{request.stream, request.consumer};
     outcome_.subscribed.emplace_back(key, record);
     // Before anything is trimmed with this.
-    holds_.set(work.stream, key.consumer, stream.read_by(record.incarnation, start));
+    holds_.set(work.stream, key.consumer, stream.read_by(record));
     outcome_.answers.push_back({work.peer,
                                 Subscribed{request.stream, stream.incarnation, start, stream.head(),
                                            stream.oldest, stream.shared_with(request.incarnation)},

@@ -36,14 +36,8 @@ std::optional<StreamIndex> Consumers::index_of(const std::string& stream) const 
 }
 
 Sequence Consumers::read_by(const ConsumerKey& key, const Consumer& consumer) const {
-  const ConsumerRecord& record = consumer.record;
   const auto stream = index_of(key.stream);
-  if (!stream) return record.cursor;
-  const StreamRecord& log = streams_[stream->value].record;
-  // It diverged though the incarnation is its own: the log was rolled back by other means.
-  if (consumer.state == "DIVERGED")
-    return std::min(record.cursor, log.shared_with(record.incarnation));
-  return log.read_by(record.incarnation, record.cursor);
+  return stream ? streams_[stream->value].record.read_by(consumer.record) : consumer.record.cursor;
 }
 
 void Consumers::on_subscribe(const Peer& peer, const Subscribe& request) {
@@ -97,20 +91,23 @@ bool Consumers::on_cursor(const Peer& peer, const CursorReport& report) {
   }
   if (found->second.forgetting) return true;
   Consumer& consumer = found->second;
+  const bool diverged = report.state == "DIVERGED";
   const bool moved =
       consumer.record.cursor != report.sequence || consumer.record.lost != report.lost ||
-      consumer.record.failed != report.failed || consumer.record.incarnation != report.incarnation;
+      consumer.record.failed != report.failed ||
+      consumer.record.incarnation != report.incarnation || consumer.record.diverged != diverged;
   consumer.record.incarnation = report.incarnation;
   consumer.record.cursor = report.sequence;
   consumer.record.lost = report.lost;
   consumer.record.failed = report.failed;
+  consumer.record.diverged = diverged;
   consumer.record.time = clock_.wall();
   consumer.state = report.state;
   consumer.heard = clock_.mono();
   consumer.read = read_by(key, consumer);
+  if (!moved) return true;
   if (const auto stream = index_of(report.stream))
     holds_.set(*stream, report.consumer, consumer.read);
-  if (!moved) return true;
   work_.emplace_back(CursorWork{found->first, consumer.record});
   return true;
 }

@@ -168,7 +168,8 @@ void SelfLook::look_at_consumer(const Json& consumer) {
   const Exposition::Labels labels{{"stream", stream}, {"consumer", name}};
   const std::uint64_t cursor = number(consumer, "cursor"), lag = number(consumer, "lag");
   const std::uint64_t lost = number(consumer, "lost");
-  const Nanoseconds behind = lag > 0 ? age(stream, Sequence{cursor + 1}) : Nanoseconds(0);
+  const Nanoseconds behind =
+      lag > 0 ? age(stream, Sequence{number(consumer, "read") + 1}) : Nanoseconds(0);
   // Who has not come back since the start may yet.
   const auto heard = milliseconds_in(consumer, "heard_ms");
   const bool silent = (heard ? Nanoseconds(*heard) : now_ - began_) > limits::kConsumerSilent;
@@ -205,8 +206,8 @@ void SelfLook::look_at_consumer(const Json& consumer) {
     standing = {cursor, now_};
   if (heard && now_ - standing.since > thresholds_.not_moving)
     raise("not_moving", who,
-          "its cursor stands at " + std::to_string(cursor) + ", " + std::to_string(lag) +
-              " events before the head");
+          "its cursor stands at " + std::to_string(cursor) + ", and " + std::to_string(lag) +
+              " events wait for it");
 }
 
 void SelfLook::look_at_producer(const Json& producer) {

@@ -74,6 +74,7 @@ Result<Json> status_report(const StatusSources& sources) {
     Json entry{{"stream", key.stream},
                {"consumer", key.consumer},
                {"cursor", consumer.record.cursor.value},
+               {"read", read},
                {"lag", head > read ? head - read : 0},
                {"lost", consumer.record.lost},
                {"failed", consumer.record.failed},

@@ -84,7 +84,7 @@ class Consumer {
   };
 
   /// `handler` outlives it. Errors are the store's, or a bad endpoint; kBadInput for a handler that
-  /// keeps a view and takes replays.
+  /// keeps a view and takes replays. Without a descriptor it ends the process, as Publisher::connect.
   [[nodiscard]] static Result<std::unique_ptr<Consumer>> open(Options options, Handler& handler);
   ~Consumer();
   Consumer(const Consumer&) = delete;

@@ -41,7 +41,8 @@ class Publisher final : private LinkUser {
   };
 
   /// Starts to register and returns at once; the sidecar need not be up. kBadInput for an endpoint
-  /// or source that cannot be.
+  /// or source that cannot be. Where the process may open no more descriptors, ends it, with status 1
+  /// and a word on that, as libzmq would (common/base/last_words.h).
   [[nodiscard]] static Result<std::unique_ptr<Publisher>> connect(Options options);
   ~Publisher() override;
   Publisher(const Publisher&) = delete;

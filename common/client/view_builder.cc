@@ -203,10 +203,12 @@ Result<void> ViewBuilder::adopt(const std::string& stream, WallTime now) {
   record.start = std::min(record.start, record.cursor.sequence);
   spdlog::warn("{}: adopted at {} under the log's incarnation, where {} was applied", stream,
                record.cursor.sequence.value, state.record.cursor.sequence.value);
-  static_cast<void>(group());
-  if (auto put = store_->put_cursor(*group_, stream, record); !put) return put;
-  const auto refused = store_->cut(*group_, stream, record.cursor.sequence);
-  if (!refused) return fail(refused.error());
+  const auto refused = store_->cut(group(), stream, record.cursor.sequence);
+  const auto put = refused ? store_->put_cursor(group(), stream, record) : fail(refused.error());
+  if (!put) {
+    group_.reset();  // nothing of it is committed with what comes next
+    return put;
+  }
   if (*refused > 0) {
     spdlog::warn("{}: forgot {} failed events of the log before, which came after that", stream,
                  *refused);

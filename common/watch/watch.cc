@@ -40,7 +40,7 @@ void Watch::take_over() {
   connect();
 }
 
-/// To the alert stream, unless it is; also when that is another log now, to which a publisher does not go on.
+/// To the alert stream, unless it is, or there is none.
 void Watch::connect() {
   if (memory_.publisher && !memory_.publisher->failure()) return;
   memory_.publisher.reset();
@@ -51,6 +51,15 @@ void Watch::connect() {
                                        .source = "/" + options_.name});
   if (!publisher) spdlog::error("alerts: {}", publisher.error().message);
   if (publisher) memory_.publisher = std::move(*publisher);
+}
+
+/// A publisher does not go on to a log that took the place of the one it knew. What of the alerts that
+/// one lacks nobody can tell, so all that are raised are published to it.
+void Watch::publish_anew() {
+  if (!memory_.publisher || !memory_.publisher->failure()) return;
+  connect();
+  if (!memory_.publisher) return;
+  for (const Alert& alert : memory_.book.raised()) publish(alert);
 }
 
 Watch::~Watch() {
@@ -111,6 +120,7 @@ void Watch::run() {
 }
 
 void Watch::take(const Json& report) {
+  publish_anew();
   Findings found = look_(report);
   notify_alive(found.line);
   const auto changed = memory_.book.update(found.conditions, clock_.mono(), clock_.wall());
@@ -183,7 +193,6 @@ void Watch::tell(const std::vector<Alert>& changed) {
     } else {
       spdlog::warn("alert: {} {}: {}", name, subject, text);
     }
-    connect();
     if (memory_.publisher) publish(alert);
   }
   if (memory_.hook) memory_.hook->hand_over(changed);

@@ -96,6 +96,7 @@ class Watch {
 
   void take_over();
   void connect();
+  void publish_anew();
 
   Options options_;
   Look look_;

@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::size_t kChecksumBytes = 8;
 constexpr std::uint32_t kDepartedFlag = 1;
+constexpr std::uint64_t kDivergedFlag = 1;
 
 template <class Tag>
 void append_id(std::string& out, const RandomId<Tag>& id) {
@@ -147,8 +148,10 @@ Sequence StreamRecord::shared_with(const Incarnation& of) const {
   return {};
 }
 
-Sequence StreamRecord::read_by(const Incarnation& of, Sequence cursor) const {
-  return of == incarnation ? cursor : std::min(cursor, shared_with(of));
+Sequence StreamRecord::read_by(const ConsumerRecord& consumer) const {
+  // One that diverged in this very incarnation read what was there before it was rolled back.
+  if (consumer.incarnation == incarnation && !consumer.diverged) return consumer.cursor;
+  return std::min(consumer.cursor, shared_with(consumer.incarnation));
 }
 
 std::string encode_record(const ProducerRecord& record) {
@@ -195,7 +198,7 @@ std::string encode_record(const ConsumerRecord& record) {
   append_le(bytes, record.lost);
   append_le(bytes, record.failed);
   append_le(bytes, unix_ns(record.time));
-  append_le(bytes, std::uint64_t{0});
+  append_le(bytes, record.diverged ? kDivergedFlag : std::uint64_t{0});
   return sealed(std::move(bytes));
 }
 
@@ -209,7 +212,7 @@ Result<ConsumerRecord> decode_consumer_record(std::string_view bytes) {
   record.lost = fields->number<std::uint64_t>();
   record.failed = fields->number<std::uint64_t>();
   record.time = wall_from_unix_ns(fields->number<std::int64_t>());
-  static_cast<void>(fields->number<std::uint64_t>());
+  record.diverged = (fields->number<std::uint64_t>() & kDivergedFlag) != 0;
   return closed(*fields, record);
 }
 

@@ -13,6 +13,8 @@
 
 namespace forebay {
 
+struct ConsumerRecord;
+
 struct StreamRecord {
   /// A log that this one was made of, by restore or repair, under the incarnation that it had.
   struct Ancestor {
@@ -35,8 +37,8 @@ struct StreamRecord {
   /// that it was not made of. Of its own incarnation, which was rolled back if that is asked: where
   /// it began.
   [[nodiscard]] Sequence shared_with(const Incarnation& of) const;
-  /// How much of this log is certain to be read by who has come to `cursor` in incarnation `of`.
-  [[nodiscard]] Sequence read_by(const Incarnation& of, Sequence cursor) const;
+  /// How much of this log the consumer has certainly read: less than its cursor, if it read another.
+  [[nodiscard]] Sequence read_by(const ConsumerRecord& consumer) const;
 };
 
 struct ProducerRecord {
@@ -61,6 +63,7 @@ struct ConsumerRecord {
   std::uint64_t lost = 0;
   std::uint64_t failed = 0;
   WallTime time{};  // of its last report
+  bool diverged = false;
 };
 
 /// What the wall clock was last vouched for by, and whether it is doubted since (retention.h).

@@ -62,6 +62,22 @@ TEST_CASE("AConsumerThatAnswersIsListedAsItself") {
   CHECK(list[0]["streams"][0]["start"] == 1u);
 }
 
+TEST_CASE("OfAConsumerThatHasReadAnotherLogItsSidecarTellsHowFarItIsBehind") {
+  const Json own{{"streams",
+                  {{{"stream", "a"},
+                    {"state", "DIVERGED"},
+                    {"cursor", 500u},
+                    {"head", 500u},
+                    {"lag", 0u},
+                    {"lost", 0u},
+                    {"failed", 0u},
+                    {"age_ms", nullptr}}}}};
+  const ConsumersHeard heard{{{"left", report({registered("reader", "a", 20u)})}},
+                             {{"reader", own}}};
+  CHECK(row(heard, 0) == std::vector<std::string>{"reader", "a", "DIVERGED", "500", "9", "2", "0",
+                                                  "0", "", "20ms", "! diverged"});
+}
+
 TEST_CASE("ARegisteredConsumerThatTheTopologyDoesNotHaveIsListedAndSaidToBeThat") {
   // Of "b" it is a consumer no longer.
   const ConsumersHeard heard{

@@ -252,6 +252,24 @@ TEST_CASE("AConsumerOfALogThatThisOneWasMadeOfIsToldWhereTheyParted") {
   CHECK(f.holds.last({0})->cursor == Sequence{2});  // of this log it has read no more
 }
 
+TEST_CASE("AConsumerOfALogThatWasRolledBackHoldsAllThatItMayNotHaveReadUntilItGoesBackToo") {
+  CommitFixture f;
+  f.commit(f.registration(1), f.batch(1, 0, 3));
+  const Incarnation incarnation = f.log->stream({0}).incarnation;
+  const auto held = [&](std::uint64_t cursor, const ConsumerRecord& known) {
+    f.commit(
+        SubscribeWork{{"peer", 1}, {0}, {"a", "c", "cursor", 0, incarnation, {cursor}}, known});
+    return f.holds.last({0})->cursor.value;
+  };
+  const ConsumerRecord diverged{incarnation, {0}, {2}, 0, 0, {}, true};
+  CHECK(held(3, {incarnation, {0}, {3}, 0, 0, {}}) == 3);
+  CHECK(held(9, {incarnation, {0}, {9}, 0, 0, {}}) == 0);  // past the head
+  CHECK(held(2, diverged) == 0);
+  CHECK(f.log->snapshot().consumers()->at(0).second.diverged);
+  CHECK(held(1, diverged) == 1);  // adopted
+  CHECK_FALSE(f.log->snapshot().consumers()->at(0).second.diverged);
+}
+
 TEST_CASE("AConsumerThatRegistersAgainKeepsItsStartAndWhatItLost") {
   CommitFixture f;
   f.commit(f.registration(1), f.batch(1, 0, 3));

@@ -65,9 +65,17 @@ TEST_CASE("WhoHasReadAnotherLogHoldsWhatItHasYetToReadOfThisOne") {
     CHECK(f.holds.last({0})->cursor == Sequence{3});
   }
   SECTION("found so at the start") {
-    Consumers again(f.clock, f.holds, {{"a", made_of(f.before, {3})}},
-                    {{{"a", "known"}, {f.before, {1}, {5}}}});
+    const bool rolled_back = GENERATE(false, true);
+    const ConsumerRecord stored{
+        rolled_back ? Incarnation{} : f.before, {1}, {5}, 0, 0, {}, rolled_back};
+    Consumers again(f.clock, f.holds, {{"a", made_of(f.before, {3})}}, {{{"a", "known"}, stored}});
     CHECK(f.holds.last({0})->cursor == Sequence{3});
+  }
+  SECTION("of which that is stored, though nothing else has changed") {
+    CHECK(f.consumers.on_cursor({"", 1}, {"a", "known", {}, Sequence{5}, 0, 0, "DIVERGED"}));
+    const auto work = f.consumers.take_work();
+    REQUIRE(work.size() == 1);
+    CHECK(std::get<CursorWork>(work[0]).record.diverged);
   }
   SECTION("registered again") {
     CommitOutcome outcome;

@@ -166,6 +166,28 @@ TEST_CASE("AUsersConnectionsThatHearAreBounded") {
   CHECK(hearing() == limits::kHearersOfUserMax);
 }
 
+TEST_CASE("ASubscriptionLongerThanAnyTopicEndsItsConnection") {
+  const test::TempDir dir;
+  Context context;
+  DoorConnections connections(context);
+  const std::optional<FarSide> nobody;
+  BroadcastDoors doors(context, nobody);
+  const std::string endpoint = "ipc://" + (dir / "broadcast");
+  REQUIRE(doors.bind({{}, {}, {endpoint}, {}, {}}, nullptr, connections));
+  Socket sub(context, SocketKind::kSub, 16);
+  REQUIRE(sub.connect(endpoint));
+  // It is in a command of ten bytes more.
+  sub.subscribe(std::string(limits::kSubscriptionFrameBytesMax - 10, 'x'));
+  REQUIRE(test::eventually([&] {
+    doors.publish(std::string(limits::kSubscriptionFrameBytesMax, 'x'), Message("event"),
+                  MonoTime{});
+    return sub.receive().has_value();
+  }));
+  CHECK(connections.near.count().ended == 0);
+  sub.subscribe(std::string(limits::kSubscriptionFrameBytesMax, 'x'));
+  CHECK(test::eventually([&] { return connections.near.count().ended > 0; }));
+}
+
 /// Where requests come in, for the sidecar's own host and for others, with keys for a reader.
 struct ControlFixture {
   /// `beside`: the client is on the sidecar's own host.

@@ -40,6 +40,7 @@ struct SelfLookFixture {
        {{{"stream", "a"},
          {"consumer", "billing"},
          {"cursor", 10},
+         {"read", 10},
          {"lag", 0},
          {"lost", 0},
          {"failed", 0},
@@ -132,13 +133,13 @@ TEST_CASE("LagInSecondsIsHowLongTheFirstEventToBeReadIsOnDisk") {
   f.clock.advance(seconds(3));
   test::append(*f.log, test::kFirst, f.clock.wall());
   f.clock.advance(milliseconds(1500));
-  f.consumer()["cursor"] = 1;
+  f.consumer()["read"] = 1;  // its cursor is another log's
   f.consumer()["lag"] = 1;
   const std::string of =
       R"(forebay_consumer_lag_seconds{sidecar="inventory",stream="a",consumer="billing"} )";
   CHECK_THAT(f.metrics(), Catch::Contains(of + "1.5\n"));
   CHECK(f.conditions().empty());
-  f.consumer()["cursor"] = 0;
+  f.consumer()["read"] = 0;
   CHECK_THAT(f.metrics(), Catch::Contains(of + "4.5\n"));
   f.alerts.lag_age = seconds(4);
   CHECK(f.conditions() == SelfLookFixture::Conditions{{"lag", "billing of a"}});

@@ -29,6 +29,15 @@ TEST_CASE("AStreamsRecordComesBackWithItsAncestors") {
   CHECK(encode_record(*back) == bytes);
 }
 
+TEST_CASE("AConsumersRecordComesBackAsItWas") {
+  const ConsumerRecord record{kSelf, {1}, {2}, 3, 4, wall_from_unix_ns(5), GENERATE(false, true)};
+  const std::string bytes = encode_record(record);
+  const auto back = decode_consumer_record(bytes);
+  REQUIRE(back.has_value());
+  CHECK(back->diverged == record.diverged);
+  CHECK(encode_record(*back) == bytes);
+}
+
 TEST_CASE("ALogThatBeganByItselfSharesNothing") {
   const StreamRecord record = record_of({});
   CHECK(record.shared_with(kStranger) == Sequence{0});
@@ -47,10 +56,15 @@ TEST_CASE("ALogSharesWithEachAncestorWhatAllSinceHaveShared") {
 
 TEST_CASE("WhatWasReadOfAnotherLogIsReadOfThisOneUpToWhereTheyParted") {
   const StreamRecord record = record_of({{kParent, {6000}}});
-  CHECK(record.read_by(kSelf, Sequence{8000}) == Sequence{8000});
-  CHECK(record.read_by(kParent, Sequence{8000}) == Sequence{6000});
-  CHECK(record.read_by(kParent, Sequence{50}) == Sequence{50});
-  CHECK(record.read_by(kStranger, Sequence{8000}) == Sequence{0});
+  const auto read = [&](const Incarnation& of, std::uint64_t cursor, bool diverged) {
+    return record.read_by({of, {}, {cursor}, 0, 0, {}, diverged}).value;
+  };
+  CHECK(read(kSelf, 8000, false) == 8000);
+  CHECK(read(kSelf, 8000, true) == 6000);  // rolled back
+  CHECK(read(kParent, 8000, true) == 6000);
+  CHECK(read(kParent, 8000, false) == 6000);
+  CHECK(read(kParent, 50, true) == 50);
+  CHECK(read(kStranger, 8000, true) == 0);
 }
 
 }  // namespace
