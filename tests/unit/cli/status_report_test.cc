@@ -171,10 +171,11 @@ TEST_CASE("AReportWithFieldsOfOtherKindsIsShownAsFarAsItGoes") {
   // Regression: a consumer that is no object ended the program, a lag of 2^32 was none, and a silence
   // of more than nanoseconds count overflowed.
   SidecarAnswer odd = answer(7u);
-  odd.report = parse_report(R"({"streams":[{"stream":"stock","head":"x"},5],"consumers":[3,[],)"
-                            R"({"stream":"stock","consumer":"a","lag":4294967296,"cursor":900,"read":9,)"
-                            R"("heard_ms":18446744073709551615},)"
-                            R"({"stream":7,"consumer":null,"lag":1}]})");
+  odd.report =
+      parse_report(R"({"streams":[{"stream":"stock","head":"x"},5],"consumers":[3,[],)"
+                   R"({"stream":"stock","consumer":"a","lag":4294967296,"cursor":900,"read":9,)"
+                   R"("heard_ms":18446744073709551615},)"
+                   R"({"stream":7,"consumer":null,"lag":1}]})");
   const auto behind = consumers_behind(*odd.report);
   REQUIRE(behind.size() == 2);
   CHECK(behind[0].consumer == "a");
