@@ -91,7 +91,10 @@ bool Consumers::on_cursor(const Peer& peer, const CursorReport& report) {
   }
   if (found->second.forgetting) return true;
   Consumer& consumer = found->second;
-  const bool diverged = report.state == "DIVERGED";
+  // What its registration showed stays, until it says that it goes on.
+  const bool suspected = consumer.record.diverged && report.state != "LIVE" &&
+                         report.sequence == consumer.record.cursor;
+  const bool diverged = report.state == "DIVERGED" || suspected;
   const bool moved =
       consumer.record.cursor != report.sequence || consumer.record.lost != report.lost ||
       consumer.record.failed != report.failed ||

@@ -77,6 +77,19 @@ TEST_CASE("WhoHasReadAnotherLogHoldsWhatItHasYetToReadOfThisOne") {
     REQUIRE(work.size() == 1);
     CHECK(std::get<CursorWork>(work[0]).record.diverged);
   }
+  SECTION("of which its registration showed it, until it goes on") {
+    CommitOutcome outcome;
+    outcome.subscribed.push_back({{"a", "known"}, {{}, {1}, {5}, 0, 0, {}, true}});
+    f.consumers.on_outcome(outcome);
+    const auto held_after = [&](std::uint64_t cursor, const std::string& state) {
+      CHECK(f.consumers.on_cursor({"", 1}, {"a", "known", {}, {cursor}, 0, 0, state}));
+      return f.consumers.all().at({"a", "known"}).read.value;
+    };
+    CHECK(held_after(5, "FETCH") == 3);
+    CHECK(held_after(5, "LIVE") == 5);
+    CHECK(held_after(5, "DIVERGED") == 3);
+    CHECK(held_after(6, "FETCH") == 6);
+  }
   SECTION("registered again") {
     CommitOutcome outcome;
     outcome.subscribed.push_back({{"a", "known"}, {f.before, {1}, {5}}});
