@@ -31,6 +31,7 @@ LENGTH_MAX = {"backup": 20_000, "batch": 40_000, "event": 12_000, "page_file": 6
 LENGTH_MAX_ELSE = 8_192
 INPUT_SECONDS_MAX = 1
 HANG_SECONDS = 20  # of the clock, not of a processor: others may have it
+ENDED_BY_TIMEOUT = 70  # libFuzzer's code
 INPUTS_MIN = 100  # a slice that tried fewer has shown nothing
 
 PLACE = harness.KEPT.parent
@@ -119,10 +120,12 @@ def fuzz(case):
                 code = subprocess.run(command, cwd=work, env=fuzzing(decoder), stdout=log, stderr=log, check=False,
                                       timeout=SECONDS * 30).returncode  # fmt: skip
                 left -= processor_seconds() - before
+                if code == ENDED_BY_TIMEOUT and not found_in(case.folder, decoder):
+                    code = 0
     finally:
         shutil.rmtree(work)
     log = (case.folder / "log").read_text(encoding="utf-8", errors="replace")
-    found = [path for path in sorted(case.folder.iterdir()) if path.name.startswith(ARTIFACTS)]
+    found = found_in(case.folder, decoder)
     for path in found:
         tell(case, decoder, path, log)
     case.need(code == 0 or found, "harness", f"{decoder}: the fuzzer ended with {code}\n{log[-3000:]}")
@@ -130,11 +133,17 @@ def fuzz(case):
     case.need(found or tried >= INPUTS_MIN, "harness", f"{decoder}: {tried} inputs tried\n{log[-1500:]}")
 
 
+def found_in(folder, decoder):
+    """The inputs that are violations; removes those that were only slow while others had the processor."""
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(("slow-unit-", "timeout-")) and not slow(decoder, path, folder):
+            path.unlink()
+    return [path for path in sorted(folder.iterdir()) if path.name.startswith(ARTIFACTS)]
+
+
 def tell(case, decoder, path, log):
-    """The violation that an input is, unless it was only slow while the machine was busy."""
+    """The violation that an input is."""
     kind = path.name.partition("-")[0]
-    if kind == "slow" and not slow(decoder, path, case.folder):
-        return
     kept = harness.KEPT / f"{case.row}-{case.seed}-{case.number}" / path.name
     where = re.search(r"^(==\d+== ?ERROR|.*runtime error|does not hold|.*broken invariant)", log, re.M)
     begin = where.start() if where else max(0, len(log) - 3000)
@@ -148,21 +157,22 @@ def tell(case, decoder, path, log):
 
 
 def slow(decoder, path, folder):
-    """Whether the input takes so long of a processor each time, beside what an empty one takes."""
+    """Whether the input takes so long of a processor, beside what an empty one takes, or hangs, each time."""
     empty = folder / "empty"
     empty.write_bytes(b"")
-    took = [seconds_of(decoder, path, folder) - seconds_of(decoder, empty, folder) for _ in range(3)]
-    return min(took) > INPUT_SECONDS_MAX
+    took = (seconds_of(decoder, path, folder) - seconds_of(decoder, empty, folder) for _ in range(3))
+    return all(seconds > INPUT_SECONDS_MAX for seconds in took)
 
 
 def seconds_of(decoder, path, folder):
     work = folder / f"again-{time.monotonic_ns()}"
     work.mkdir()
     before = processor_seconds()
-    subprocess.run([PROGRAM, path], cwd=work, env=fuzzing(decoder), capture_output=True, check=False)
+    command = [PROGRAM, path, f"-timeout={HANG_SECONDS}", "-artifact_prefix=./"]
+    code = subprocess.run(command, cwd=work, env=fuzzing(decoder), capture_output=True, check=False).returncode
     took = processor_seconds() - before
     shutil.rmtree(work)
-    return took
+    return math.inf if code == ENDED_BY_TIMEOUT else took
 
 
 def processor_seconds():
