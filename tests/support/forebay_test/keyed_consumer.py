@@ -54,7 +54,7 @@ class KeyedConsumer:
                     socket.connect(f"ipc://{self.state}/{socket_name}")
                     socket.send(msgpack.packb(request))
                     if socket.poll(2000):
-                        return msgpack.unpackb(socket.recv())
+                        return msgpack.unpackb(socket.recv(), unicode_errors="surrogateescape")  # of a damaged view, too
                 if time.monotonic() > deadline:
                     raise AssertionError(f"{self.name} does not answer {request}")
 
