@@ -43,11 +43,14 @@ std::string nearest_folder(const std::string& folder) {
 void look_at_folder(Resident& resident) {
   struct stat status {};
   const bool seen = ::stat(resident.folder.c_str(), &status) == 0;
-  resident.folder_there = seen || errno == EACCES;
-  resident.owner = name_of(seen ? status.st_uid : ::geteuid());
+  const bool hidden = !seen && errno == EACCES;
+  resident.folder_there = seen || hidden;
+  const std::string there = nearest_folder(resident.folder);
+  // Whose folder hides it has it, too.
+  const bool owned = seen || (hidden && ::stat(there.c_str(), &status) == 0);
+  resident.owner = name_of(owned ? status.st_uid : ::geteuid());
   if (seen) resident.mode = status.st_mode & 0777;
   resident.may_enter = ::access(resident.folder.c_str(), R_OK | X_OK) == 0;
-  const std::string there = nearest_folder(resident.folder);
   resident.remote = on_remote_file_system(there);
   if (const auto disk = disk_of(there)) {
     resident.free_bytes = disk->free_bytes;

@@ -15,10 +15,15 @@
 namespace forebay {
 namespace {
 
-/// How long ago the event after a cursor was committed. kTimeout: the sidecar stands.
+/// How long ago the event after a cursor was committed, or the first one held. kTimeout: the sidecar
+/// stands.
 Result<Nanoseconds> age_after(ControlClient& client, const std::string& stream, Sequence cursor) {
-  const auto answer =
-      client.request(Fetch{stream, {}, cursor + 1, {}, 1, 0}, limits::kStatusTimeout);
+  const auto fetch = [&](Sequence from) {
+    return client.request(Fetch{stream, {}, from, {}, 1, 0}, limits::kStatusTimeout);
+  };
+  auto answer = fetch(cursor + 1);
+  const Trimmed* trimmed = answer ? std::get_if<Trimmed>(&answer->body) : nullptr;
+  if (trimmed != nullptr) answer = fetch(trimmed->oldest);
   if (!answer) return fail(answer.error());
   const auto header = parse_batch_header(answer->payload ? answer->payload->view() : "");
   if (!header) return fail(header.error());

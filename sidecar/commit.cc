@@ -87,19 +87,20 @@ class Round {
     // One that goes on keeps what is known of it.
     const bool known = request.start == "cursor" && work.known.incarnation == request.incarnation;
     if (known) record = work.known;
-    // What it read is not here (any more): that shows, or it was so before and it stands where it stood.
-    const bool rolled_back = record.incarnation == stream.incarnation && start > stream.head();
-    record.diverged = rolled_back || (known && work.known.diverged && work.known.cursor == start);
+    // What does not show now is as it was before, while it stands where it stood.
+    const auto here = request.start == "cursor" ? is_here(work.stream, request) : std::nullopt;
+    record.rolled_back = here ? !*here : known && record.rolled_back && record.cursor == start;
     record.cursor = start;
     record.time = now_;
     const ConsumerKey key{request.stream, request.consumer};
     outcome_.subscribed.emplace_back(key, record);
     // Before anything is trimmed with this.
     holds_.set(work.stream, key.consumer, stream.read_by(record));
-    outcome_.answers.push_back({work.peer,
-                                Subscribed{request.stream, stream.incarnation, start, stream.head(),
-                                           stream.oldest, stream.shared_with(request.incarnation)},
-                                {}});
+    outcome_.answers.push_back(
+        {work.peer,
+         Subscribed{request.stream, stream.incarnation, start, stream.head(), stream.oldest,
+                    stream.shared_with(request.incarnation, record.rolled_back)},
+         {}});
     return transaction_.put_consumer(key, record);
   }
 
@@ -170,6 +171,23 @@ class Round {
     StreamIndex stream;
     InstanceId instance;
   };
+
+  /// Whether the log holds what the consumer read at its cursor; nullopt if nothing tells.
+  std::optional<bool> is_here(StreamIndex stream, const Subscribe& request) const {
+    const StreamRecord& record = transaction_.stream(stream);
+    if (request.incarnation != record.incarnation) return std::nullopt;
+    if (request.cursor > record.head()) return false;
+    if (request.checksum == 0 || request.cursor < record.oldest) return std::nullopt;
+    std::optional<bool> here;
+    // Outside the transaction, which a damaged page would end.
+    const auto scanned =
+        log_.snapshot().scan(stream, request.cursor, [&](const Log::Snapshot::Stored& stored) {
+          if (stored.batch && stored.first <= request.cursor)
+            here = stored.batch->header().checksum == request.checksum;
+          return false;
+        });
+    return scanned ? here : std::nullopt;
+  }
 
   /// The producer as this transaction leaves it so far; nullptr if there is none.
   Result<ProducerRecord*> producer(ProducerId id) {

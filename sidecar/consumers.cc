@@ -23,7 +23,7 @@ Consumers::Consumers(const Clock& clock, Holds& holds, std::vector<Followed> str
   for (const auto& [key, record] : stored) {
     Consumer& consumer = consumers_[key];
     consumer.record = record;
-    consumer.read = read_by(key, consumer);
+    set_read(key, consumer);
     if (const auto stream = index_of(key.stream)) holds_.set(*stream, key.consumer, consumer.read);
   }
 }
@@ -35,9 +35,16 @@ std::optional<StreamIndex> Consumers::index_of(const std::string& stream) const 
   return StreamIndex{static_cast<std::size_t>(found - streams_.begin())};
 }
 
-Sequence Consumers::read_by(const ConsumerKey& key, const Consumer& consumer) const {
-  const auto stream = index_of(key.stream);
-  return stream ? streams_[stream->value].record.read_by(consumer.record) : consumer.record.cursor;
+/// What follows from its record.
+void Consumers::set_read(const ConsumerKey& key, Consumer& consumer) const {
+  const ConsumerRecord& record = consumer.record;
+  consumer.read = record.cursor;
+  if (const auto index = index_of(key.stream)) {
+    const StreamRecord& stream = streams_[index->value].record;
+    consumer.read = stream.read_by(record);
+    const bool begun = !record.incarnation.none();
+    consumer.diverged = record.rolled_back || (begun && record.incarnation != stream.incarnation);
+  }
 }
 
 void Consumers::on_subscribe(const Peer& peer, const Subscribe& request) {
@@ -92,25 +99,28 @@ bool Consumers::on_cursor(const Peer& peer, const CursorReport& report) {
   if (found->second.forgetting) return true;
   Consumer& consumer = found->second;
   // What its registration showed stays, until it says that it goes on.
-  const bool suspected = consumer.record.diverged && report.state != "LIVE" &&
-                         report.sequence == consumer.record.cursor;
-  const bool diverged = report.state == "DIVERGED" || suspected;
-  const bool moved =
-      consumer.record.cursor != report.sequence || consumer.record.lost != report.lost ||
-      consumer.record.failed != report.failed ||
-      consumer.record.incarnation != report.incarnation || consumer.record.diverged != diverged;
+  const bool stands = report.state != "LIVE" && report.incarnation == consumer.record.incarnation &&
+                      report.sequence <= consumer.record.cursor;
+  const auto stream = index_of(report.stream);
+  const bool rolled_back = (consumer.record.rolled_back && stands) ||
+                           (report.state == "DIVERGED" && stream &&
+                            report.incarnation == streams_[stream->value].record.incarnation);
+  const Sequence cursor = rolled_back && stands ? consumer.record.cursor : report.sequence;
+  const bool moved = consumer.record.cursor != cursor || consumer.record.lost != report.lost ||
+                     consumer.record.failed != report.failed ||
+                     consumer.record.incarnation != report.incarnation ||
+                     consumer.record.rolled_back != rolled_back;
   consumer.record.incarnation = report.incarnation;
-  consumer.record.cursor = report.sequence;
+  consumer.record.cursor = cursor;
   consumer.record.lost = report.lost;
   consumer.record.failed = report.failed;
-  consumer.record.diverged = diverged;
+  consumer.record.rolled_back = rolled_back;
   consumer.record.time = clock_.wall();
   consumer.state = report.state;
   consumer.heard = clock_.mono();
-  consumer.read = read_by(key, consumer);
+  set_read(key, consumer);
   if (!moved) return true;
-  if (const auto stream = index_of(report.stream))
-    holds_.set(*stream, report.consumer, consumer.read);
+  if (stream) holds_.set(*stream, report.consumer, consumer.read);
   work_.emplace_back(CursorWork{found->first, consumer.record});
   return true;
 }
@@ -148,7 +158,7 @@ void Consumers::on_outcome(const CommitOutcome& outcome) {
   for (const auto& [key, record] : outcome.subscribed) {
     Consumer& consumer = consumers_[key];
     consumer.record = record;
-    consumer.read = read_by(key, consumer);
+    set_read(key, consumer);
     consumer.heard = clock_.mono();
     registering_.erase(key);
   }

@@ -39,8 +39,9 @@ class Consumers {
 
   struct Consumer {
     ConsumerRecord record;
-    Sequence read;      // of this log: less than its cursor, if that is another log's
-    std::string state;  // as it last reported; empty: not since this sidecar started
+    Sequence read;          // of this log: less than its cursor, if that is another log's
+    bool diverged = false;  // that is so
+    std::string state;      // as it last reported; empty: not since this sidecar started
     MonoTime heard{};
     bool forgetting = false;  // its reports hold nothing any more
   };
@@ -48,7 +49,7 @@ class Consumers {
 
  private:
   [[nodiscard]] std::optional<StreamIndex> index_of(const std::string& stream) const;
-  [[nodiscard]] Sequence read_by(const ConsumerKey& key, const Consumer& consumer) const;
+  void set_read(const ConsumerKey& key, Consumer& consumer) const;
 
   const Clock& clock_;
   Holds& holds_;

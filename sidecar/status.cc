@@ -78,7 +78,7 @@ Result<Json> status_report(const StatusSources& sources) {
                {"lag", head > read ? head - read : 0},
                {"lost", consumer.record.lost},
                {"failed", consumer.record.failed},
-               {"state", consumer.state},
+               {"state", consumer.diverged ? "DIVERGED" : consumer.state},
                {"heard_ms", nullptr}};
     if (consumer.heard != MonoTime{}) {
       entry["heard_ms"] =

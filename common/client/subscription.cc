@@ -275,11 +275,12 @@ std::vector<std::pair<Envelope, Request>> Subscription::take_requests(MonoTime n
       registration_ids_.erase(registration_ids_.begin());
     registration_ids_.push_back(next_id++);
     request_due_ = now + limits::kFetchTimeout;
-    Subscribe subscribe{stream_, consumer_, start_.from, unix_ns(start_.time), {}, {}};
+    Subscribe subscribe{stream_, consumer_, start_.from, unix_ns(start_.time), {}, {}, 0};
     if (has_cursor_) {
       subscribe.start = "cursor";
       subscribe.incarnation = cursor_.incarnation;
       subscribe.cursor = cursor_.sequence;
+      subscribe.checksum = cursor_.checksum;
     }
     due.emplace_back(Envelope{registration_ids_.back(), {}}, subscribe);
     return due;

@@ -43,6 +43,8 @@ class AlertBook {
   /// {raised: [...], history: [...]}, the oldest first; the history is what was cleared last.
   [[nodiscard]] Json to_json() const;
   [[nodiscard]] std::vector<Alert> raised() const;
+  /// What was cleared last.
+  [[nodiscard]] const std::deque<Alert>& history() const { return history_; }
 
  private:
   struct Raised {

@@ -35,31 +35,8 @@ void Watch::take_over() {
   memory_.book.go_on(clock_.mono());
   if (memory_.hook && memory_.hook->program() != options_.exec) memory_.hook.reset();
   if (!memory_.hook && !options_.exec.empty()) memory_.hook.emplace(options_.exec, options_.name);
-  if (memory_.stream != options_.alerts) memory_.publisher.reset();
-  memory_.stream = options_.alerts;
-  connect();
-}
-
-/// To the alert stream, unless it is, or there is none.
-void Watch::connect() {
-  if (memory_.publisher && !memory_.publisher->failure()) return;
-  memory_.publisher.reset();
-  if (options_.alerts.name.empty()) return;
-  auto publisher = Publisher::connect({.ingest = options_.alerts.ingest,
-                                       .control = options_.alerts.control,
-                                       .stream = options_.alerts.name,
-                                       .source = "/" + options_.name});
-  if (!publisher) spdlog::error("alerts: {}", publisher.error().message);
-  if (publisher) memory_.publisher = std::move(*publisher);
-}
-
-/// A publisher does not go on to a log that took the place of the one it knew. What of the alerts that
-/// one lacks nobody can tell, so all that are raised are published to it.
-void Watch::publish_anew() {
-  if (!memory_.publisher || !memory_.publisher->failure()) return;
-  connect();
-  if (!memory_.publisher) return;
-  for (const Alert& alert : memory_.book.raised()) publish(alert);
+  if (!memory_.stream || memory_.stream->place() != options_.alerts)
+    memory_.stream.emplace(options_.alerts, options_.name);
 }
 
 Watch::~Watch() {
@@ -120,7 +97,7 @@ void Watch::run() {
 }
 
 void Watch::take(const Json& report) {
-  publish_anew();
+  memory_.stream->keep_up(memory_.book, clock_.mono());
   Findings found = look_(report);
   notify_alive(found.line);
   const auto changed = memory_.book.update(found.conditions, clock_.mono(), clock_.wall());
@@ -193,24 +170,9 @@ void Watch::tell(const std::vector<Alert>& changed) {
     } else {
       spdlog::warn("alert: {} {}: {}", name, subject, text);
     }
-    if (memory_.publisher) publish(alert);
   }
+  memory_.stream->publish(changed);
   if (memory_.hook) memory_.hook->hand_over(changed);
-}
-
-/// alert.raised and alert.cleared, about the daemon. What the window has no room for is only in the
-/// log and the history.
-void Watch::publish(const Alert& alert) {
-  Event event;
-  event.type = alert.cleared ? "alert.cleared" : "alert.raised";
-  event.subject = options_.name;
-  const auto data = msgpack_from_json(to_json(alert));
-  FOREBAY_INVARIANT(data.has_value());
-  event.data = *data;
-  const auto taken = memory_.publisher->publish(event);
-  if (!taken || *taken != Admission::kTaken)
-    spdlog::error("alerts: cannot publish {} {}: {}", event.type, alert.condition.alert,
-                  taken ? "the sidecar of their stream takes none" : taken.error().message);
 }
 
 /// 503 while it is not live, or cannot tell: what it was like is not how it is.

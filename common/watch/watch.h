@@ -20,9 +20,9 @@
 
 #include "common/base/clock.h"
 #include "common/base/mailbox.h"
-#include "common/client/publisher.h"
 #include "common/event/json_value.h"
 #include "common/watch/alert_hook.h"
+#include "common/watch/alert_stream.h"
 #include "common/watch/alerts.h"
 #include "common/watch/exposition.h"
 #include "common/watch/page_server.h"
@@ -39,18 +39,11 @@ struct Findings {
 
 class Watch {
  public:
-  /// Where alerts are published.
-  struct Stream {
-    std::string name;  // empty: nowhere
-    std::string ingest, control;
-    friend bool operator==(const Stream&, const Stream&) = default;
-  };
   /// What goes over to the watch that a daemon has after a reload.
   struct Memory {
     AlertBook book;
-    std::optional<AlertHook> hook;  // with what its program has yet to be told
-    Stream stream;
-    std::unique_ptr<Publisher> publisher;  // to that, with what is not on disk yet
+    std::optional<AlertHook> hook;      // with what its program has yet to be told
+    std::optional<AlertStream> stream;  // with what is not on disk yet
     WallTime began = SystemClock().wall();
   };
   struct Options {
@@ -59,7 +52,7 @@ class Watch {
     std::string address;  // of its pages; port 0: none
     std::uint16_t port = 0;
     std::string exec;  // alerts' program; empty: none
-    Stream alerts;
+    AlertStream::Place alerts;
     std::shared_ptr<Memory> memory = std::make_shared<Memory>();
   };
   /// What a report says; called on the watch's thread.
@@ -90,13 +83,9 @@ class Watch {
   void add_process(Exposition& metrics) const;
   [[nodiscard]] bool live() const;  // its mutex is held
   void tell(const std::vector<Alert>& changed);
-  void publish(const Alert& alert);
   [[nodiscard]] PageServer::Page metrics_page() const;
   [[nodiscard]] PageServer::Page health_page() const;
-
   void take_over();
-  void connect();
-  void publish_anew();
 
   Options options_;
   Look look_;

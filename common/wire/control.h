@@ -55,15 +55,16 @@ struct Subscribe {
   static constexpr std::string_view kOp = "subscribe";
   std::string stream;
   std::string consumer;
-  std::string start;         // earliest | latest | time | cursor
-  std::int64_t time_ns = 0;  // with time
-  Incarnation incarnation;   // with cursor
-  Sequence cursor;           // with cursor
+  std::string start;           // earliest | latest | time | cursor
+  std::int64_t time_ns = 0;    // with time
+  Incarnation incarnation;     // with cursor
+  Sequence cursor;             // with cursor
+  std::uint64_t checksum = 0;  // of the batch that holds it; 0: unknown
   template <class Fields>
   void fields(Fields& f) {
     f("stream", stream), f("consumer", consumer), f("start", start),
         f("time", time_ns, Presence::kOptional), f("incarnation", incarnation, Presence::kOptional),
-        f("cursor", cursor, Presence::kOptional);
+        f("cursor", cursor, Presence::kOptional), f("checksum", checksum, Presence::kOptional);
   }
 };
 

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::size_t kChecksumBytes = 8;
 constexpr std::uint32_t kDepartedFlag = 1;
-constexpr std::uint64_t kDivergedFlag = 1;
+constexpr std::uint64_t kRolledBackFlag = 1;
 
 template <class Tag>
 void append_id(std::string& out, const RandomId<Tag>& id) {
@@ -137,21 +137,21 @@ Result<StreamRecord> decode_stream_record(std::string_view bytes) {
   return closed(*fields, record);
 }
 
-Sequence StreamRecord::shared_with(const Incarnation& of) const {
-  if (ancestors.empty()) return {};
-  Sequence shared = ancestors.back().shared;
-  if (of == incarnation) return shared;
+Sequence StreamRecord::shared_with(const Incarnation& of, bool rolled_back) const {
+  Sequence shared = head();
+  bool found = of == incarnation;
   for (auto ancestor = ancestors.rbegin(); ancestor != ancestors.rend(); ++ancestor) {
     shared = std::min(shared, ancestor->shared);
-    if (ancestor->incarnation == of) return shared;
+    if (found) return shared;
+    found = ancestor->incarnation == of;
+    if (found && !rolled_back) return shared;
   }
   return {};
 }
 
 Sequence StreamRecord::read_by(const ConsumerRecord& consumer) const {
-  // One that diverged in this very incarnation read what was there before it was rolled back.
-  if (consumer.incarnation == incarnation && !consumer.diverged) return consumer.cursor;
-  return std::min(consumer.cursor, shared_with(consumer.incarnation));
+  if (consumer.incarnation == incarnation && !consumer.rolled_back) return consumer.cursor;
+  return std::min(consumer.cursor, shared_with(consumer.incarnation, consumer.rolled_back));
 }
 
 std::string encode_record(const ProducerRecord& record) {
@@ -198,7 +198,7 @@ std::string encode_record(const ConsumerRecord& record) {
   append_le(bytes, record.lost);
   append_le(bytes, record.failed);
   append_le(bytes, unix_ns(record.time));
-  append_le(bytes, record.diverged ? kDivergedFlag : std::uint64_t{0});
+  append_le(bytes, record.rolled_back ? kRolledBackFlag : std::uint64_t{0});
   return sealed(std::move(bytes));
 }
 
@@ -212,7 +212,7 @@ Result<ConsumerRecord> decode_consumer_record(std::string_view bytes) {
   record.lost = fields->number<std::uint64_t>();
   record.failed = fields->number<std::uint64_t>();
   record.time = wall_from_unix_ns(fields->number<std::int64_t>());
-  record.diverged = (fields->number<std::uint64_t>() & kDivergedFlag) != 0;
+  record.rolled_back = (fields->number<std::uint64_t>() & kRolledBackFlag) != 0;
   return closed(*fields, record);
 }
 

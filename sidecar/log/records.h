@@ -34,9 +34,9 @@ struct StreamRecord {
 
   [[nodiscard]] Sequence head() const { return next - 1; }
   /// Up to where what was read of incarnation `of` is certain to be what this log holds; 0 for one
-  /// that it was not made of. Of its own incarnation, which was rolled back if that is asked: where
-  /// it began.
-  [[nodiscard]] Sequence shared_with(const Incarnation& of) const;
+  /// that it was not made of. Of one that was rolled back since, and of its own, which was if that is
+  /// asked: no further than where that one began.
+  [[nodiscard]] Sequence shared_with(const Incarnation& of, bool rolled_back) const;
   /// How much of this log the consumer has certainly read: less than its cursor, if it read another.
   [[nodiscard]] Sequence read_by(const ConsumerRecord& consumer) const;
 };
@@ -62,8 +62,8 @@ struct ConsumerRecord {
   Sequence cursor;
   std::uint64_t lost = 0;
   std::uint64_t failed = 0;
-  WallTime time{};  // of its last report
-  bool diverged = false;
+  WallTime time{};           // of its last report
+  bool rolled_back = false;  // what it read of its incarnation is not what a log of that held later
 };
 
 /// What the wall clock was last vouched for by, and whether it is doubted since (retention.h).

@@ -227,7 +227,7 @@ class Publisher:
 
     def _handle(self, message):
         if message["boot"] != self.registered["boot"]:
-            self.register()
+            self._register_again()
         elif message["op"] in ("acknowledged", "alive"):
             self._settle(message["position"], message.get("sequence"))
         elif message["op"] == "full":  # it holds, and sends again later
@@ -237,7 +237,16 @@ class Publisher:
         elif message["op"] in ("refused", "error"):  # a batch was refused, or a keepalive
             if message["code"] != "unregistered":
                 raise Refused(message)
+            self._register_again()
+
+    def _register_again(self):
+        """Or later, where there is no room: what it resends then is answered with a reason to."""
+        try:
             self.register()
+        except Refused as refused:
+            if refused.code != "full":
+                raise
+            self._full_until = time.monotonic() + FULL_SECONDS
 
     def _settle(self, position, sequence):
         """Everything up to a producer sequence is on disk."""

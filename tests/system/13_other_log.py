@@ -107,6 +107,27 @@ class OtherLog(KeyedTest):
         values = {key: value for key, value in dump["values"].items() if key[0] == "a"}
         self.assertEqual(values, self.added(old, self.fold("a")))
 
+    def test_a_log_rolled_back_and_then_restored_is_adopted_from_its_beginning(self):
+        consumer = self.consumer()
+        self.roll_back(consumer, 400)
+        old = {key: value for key, value in consumer.dump()["values"].items() if key[0] == "a"}
+        consumer.process.kill()
+        backup = self.installation.folder / "left.fbak"
+        self.assertEqual(self.verb("backup", "left", backup)[0], 0)
+
+        def restore(folder):
+            (folder / "data.mdb").unlink()
+            self.assertEqual(self.verb("restore", "left", backup)[0], 0)
+
+        self.restart_sidecar("left", restore)
+        self.assertEqual(self.reported("a")["state"], "DIVERGED")
+        consumer.start()
+        self.diverged(consumer)
+        self.adopt()
+        dump = consumer.wait_applied("a", self.head("a"))
+        values = {key: value for key, value in dump["values"].items() if key[0] == "a"}
+        self.assertEqual(values, self.added(old, self.fold("a")))
+
 
 if __name__ == "__main__":
     unittest.main()

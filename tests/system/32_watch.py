@@ -97,18 +97,40 @@ class Watched(KeyedTest):
         wait_until(lambda: ("silent_consumer", "keyed of a") not in self.raised("a"), "it is heard", 60)
 
     def test_alerts_are_published_also_after_the_log_that_takes_them_was_replaced(self):
+        def published():
+            _, out, _ = self.verb("tail", "b")
+            return {(each["source"], each["type"], each["data"]["alert"]) for each in map(json.loads, out.splitlines())}
+
+        def wait_published(what):
+            wait_until(lambda: ("/right", f"alert.{what}", "lag") in published(), f"that it is {what} is in the stream", 60)
+
         consumer = self.consumer({"c": "earliest"})
         consumer.wait_applied("c", self.publish("c", 10))
-        wait_until(lambda: self.status("b")["head"] >= 0, "it serves")
+        consumer.process.kill()
+        self.publish("c", 50)
+        wait_published("raised")
+        consumer.start()
+        wait_published("cleared")
+        self.restart_sidecar("left", shutil.rmtree)
+        wait_published("raised")  # in the stream that began anew
+        wait_published("cleared")
         self.restart_sidecar("left", shutil.rmtree)
         consumer.process.kill()
         self.publish("c", 50)
+        wait_until(lambda: ("lag", "keyed of c") in self.raised("c"), "it is raised again", 60)
+        wait_published("raised")
 
-        def published():
-            _, out, _ = self.verb("tail", "b")
-            return {(each["source"], each["data"]["alert"]) for each in map(json.loads, out.splitlines())}
-
-        wait_until(lambda: ("/right", "lag") in published(), "it is in the stream that began anew", 60)
+    def test_a_stream_of_alerts_that_is_not_served_is_asked_for_ever_more_rarely(self):
+        topology = self.installation.topology
+        old = topology.read_text()
+        self.assertEqual([self.head(stream) for stream in "ac"], [0, 0])  # both serve
+        topology.write_text(old.replace("b = {}", "b = {}, alerts = {}").replace('alerts = "b"', 'alerts = "alerts"'))
+        self.restart_sidecar("right", lambda _: None)
+        errors = self.sidecars["right"].errors
+        wait_until(lambda: "tried anew in 4 s" in errors(), "it waits longer each time", 60)
+        self.assertRegex(errors(), "alerts: stream 'alerts': .*no stream 'alerts'")
+        self.restart_sidecar("left", lambda _: None)
+        wait_until(lambda: "alert.raised" in self.verb("tail", "alerts")[1], "it is served", 60)
 
     def test_a_daemon_that_is_stopped_answers_nothing_until_it_goes_on(self):
         wait_until(lambda: fetched(f"{self.url(1)}/health")[0] == 200, "it is live", 30)

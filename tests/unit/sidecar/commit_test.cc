@@ -265,9 +265,58 @@ TEST_CASE("AConsumerOfALogThatWasRolledBackHoldsAllThatItMayNotHaveReadUntilItGo
   CHECK(held(3, {incarnation, {0}, {3}, 0, 0, {}}) == 3);
   CHECK(held(9, {incarnation, {0}, {9}, 0, 0, {}}) == 0);  // past the head
   CHECK(held(2, diverged) == 0);
-  CHECK(f.log->snapshot().consumers()->at(0).second.diverged);
+  CHECK(f.log->snapshot().consumers()->at(0).second.rolled_back);
   CHECK(held(1, diverged) == 1);  // adopted
-  CHECK_FALSE(f.log->snapshot().consumers()->at(0).second.diverged);
+  CHECK_FALSE(f.log->snapshot().consumers()->at(0).second.rolled_back);
+}
+
+TEST_CASE("WhetherTheLogIsTheOneThatAConsumerReadIsSeenAsItRegisters") {
+  CommitFixture f;
+  f.commit(f.registration(1));
+  const std::uint64_t first = f.commit(f.batch(1, 0, 3)).batches[0].header.checksum;
+  const std::uint64_t second = f.commit(f.batch(1, 3, 5)).batches[0].header.checksum;
+  const Incarnation incarnation = f.log->stream({0}).incarnation;
+  const auto rolled_back = [&](std::uint64_t cursor, std::uint64_t checksum, bool before) {
+    const ConsumerRecord known{incarnation, {0}, {cursor}, 0, 0, {}, before};
+    f.commit(SubscribeWork{
+        {"peer", 1}, {0}, {"a", "c", "cursor", 0, incarnation, {cursor}, checksum}, known});
+    const bool stored = f.log->snapshot().consumers()->at(0).second.rolled_back;
+    CHECK(f.holds.last({0})->cursor.value == (stored ? 0 : cursor));
+    return stored;
+  };
+  for (const bool before : {false, true}) {
+    CHECK_FALSE(rolled_back(3, first, before));
+    CHECK_FALSE(rolled_back(5, second, before));
+    CHECK_FALSE(rolled_back(4, second, before));  // of the batch that holds it
+    CHECK(rolled_back(3, second, before));
+    CHECK(rolled_back(5, first, before));
+    CHECK(rolled_back(6, second, before));
+    CHECK(rolled_back(3, 0, before) == before);  // nothing tells
+    CHECK(rolled_back(0, first, before) == before);
+  }
+  auto transaction = f.log->begin();
+  REQUIRE(transaction.trim({0}, 1, [](const BatchHeader&) { return true; }).has_value());
+  REQUIRE(transaction.commit().has_value());
+  for (const bool before : {false, true}) CHECK(rolled_back(3, second, before) == before);
+}
+
+TEST_CASE("AConsumerOfALogThatWasRolledBackAndThenRestoredIsToldWhereThatOneBegan") {
+  CommitFixture f;
+  f.commit(f.registration(1), f.batch(1, 0, 3));
+  const auto older = id_of<Incarnation>('W'), before = id_of<Incarnation>('X');
+  auto transaction = f.log->begin();
+  transaction.set_ancestors({0}, {{older, {1}}, {before, {3}}});
+  REQUIRE(transaction.commit().has_value());
+  const auto shared = [&](bool rolled_back) {
+    const auto outcome = f.commit(SubscribeWork{{"peer", 1},
+                                                {0},
+                                                {"a", "c", "cursor", 0, before, {9}, 7},
+                                                {before, {0}, {9}, 0, 0, {}, rolled_back}});
+    return std::get<Subscribed>(outcome.answers.at(0).reply).shared.value;
+  };
+  CHECK(shared(false) == 3);
+  CHECK(shared(true) == 1);
+  CHECK(f.holds.last({0})->cursor == Sequence{1});
 }
 
 TEST_CASE("AConsumerThatRegistersAgainKeepsItsStartAndWhatItLost") {

@@ -12,6 +12,7 @@ namespace {
 /// A log of which `before` was restored or repaired; its own incarnation is none.
 StreamRecord made_of(const Incarnation& before, Sequence shared) {
   StreamRecord record;
+  record.next = Sequence{9};
   record.ancestors.push_back({before, shared});
   return record;
 }
@@ -75,7 +76,7 @@ TEST_CASE("WhoHasReadAnotherLogHoldsWhatItHasYetToReadOfThisOne") {
     CHECK(f.consumers.on_cursor({"", 1}, {"a", "known", {}, Sequence{5}, 0, 0, "DIVERGED"}));
     const auto work = f.consumers.take_work();
     REQUIRE(work.size() == 1);
-    CHECK(std::get<CursorWork>(work[0]).record.diverged);
+    CHECK(std::get<CursorWork>(work[0]).record.rolled_back);
   }
   SECTION("of which its registration showed it, until it goes on") {
     CommitOutcome outcome;
@@ -85,10 +86,15 @@ TEST_CASE("WhoHasReadAnotherLogHoldsWhatItHasYetToReadOfThisOne") {
       CHECK(f.consumers.on_cursor({"", 1}, {"a", "known", {}, {cursor}, 0, 0, state}));
       return f.consumers.all().at({"a", "known"}).read.value;
     };
+    CHECK(held_after(4, "FETCH") == 3);  // not all is committed that it registered with
     CHECK(held_after(5, "FETCH") == 3);
     CHECK(held_after(5, "LIVE") == 5);
     CHECK(held_after(5, "DIVERGED") == 3);
     CHECK(held_after(6, "FETCH") == 6);
+  }
+  SECTION("which was not rolled back, though it diverged from what came of it") {
+    CHECK(f.consumers.on_cursor({"", 1}, {"a", "known", f.before, Sequence{7}, 0, 0, "DIVERGED"}));
+    CHECK_FALSE(f.consumers.all().at({"a", "known"}).record.rolled_back);
   }
   SECTION("registered again") {
     CommitOutcome outcome;
@@ -96,6 +102,21 @@ TEST_CASE("WhoHasReadAnotherLogHoldsWhatItHasYetToReadOfThisOne") {
     f.consumers.on_outcome(outcome);
     CHECK(f.consumers.all().at({"a", "known"}).read == Sequence{3});
   }
+}
+
+TEST_CASE("ThatAConsumerReadsAnotherLogShowsWithoutItsWord") {
+  ConsumersFixture f;
+  const auto diverged = [&](const Incarnation& of, bool rolled_back) {
+    const ConsumerRecord stored{of, {1}, {5}, 0, 0, {}, rolled_back};
+    StreamRecord stream;
+    stream.incarnation = Incarnation::random();
+    const Consumers again(f.clock, f.holds, {{"a", stream}}, {{{"a", "known"}, stored}});
+    return again.all().at({"a", "known"}).diverged;
+  };
+  CHECK(diverged(f.before, false));
+  CHECK(diverged(f.before, true));
+  CHECK_FALSE(diverged({}, false));  // it has yet to begin
+  CHECK_FALSE(f.consumers.all().at({"a", "known"}).diverged);
 }
 
 TEST_CASE("WhoReportsWithoutBeingRegisteredIsTold") {

@@ -34,37 +34,46 @@ TEST_CASE("AConsumersRecordComesBackAsItWas") {
   const std::string bytes = encode_record(record);
   const auto back = decode_consumer_record(bytes);
   REQUIRE(back.has_value());
-  CHECK(back->diverged == record.diverged);
+  CHECK(back->rolled_back == record.rolled_back);
   CHECK(encode_record(*back) == bytes);
 }
 
 TEST_CASE("ALogThatBeganByItselfSharesNothing") {
   const StreamRecord record = record_of({});
-  CHECK(record.shared_with(kStranger) == Sequence{0});
-  CHECK(record.shared_with(kSelf) == Sequence{0});  // rolled back: who knows to where
+  CHECK(record.shared_with(kStranger, false) == Sequence{0});
+  CHECK(record.shared_with(kSelf, true) == Sequence{0});  // who knows to where
 }
 
 TEST_CASE("ALogSharesWithEachAncestorWhatAllSinceHaveShared") {
   const StreamRecord grew = record_of({{kGrandparent, {3000}}, {kParent, {6000}}});
-  CHECK(grew.shared_with(kParent) == Sequence{6000});
-  CHECK(grew.shared_with(kGrandparent) == Sequence{3000});
-  CHECK(grew.shared_with(kSelf) == Sequence{6000});
-  CHECK(grew.shared_with(kStranger) == Sequence{0});
+  CHECK(grew.shared_with(kParent, false) == Sequence{6000});
+  CHECK(grew.shared_with(kGrandparent, false) == Sequence{3000});
+  CHECK(grew.shared_with(kStranger, false) == Sequence{0});
   const StreamRecord shrank = record_of({{kGrandparent, {6000}}, {kParent, {3000}}});
-  CHECK(shrank.shared_with(kGrandparent) == Sequence{3000});
+  CHECK(shrank.shared_with(kGrandparent, false) == Sequence{3000});
+}
+
+TEST_CASE("WithAnAncestorThatWasRolledBackALogSharesNoMoreThanWhatThatOneBeganWith") {
+  const StreamRecord grew = record_of({{kGrandparent, {3000}}, {kParent, {6000}}});
+  CHECK(grew.shared_with(kSelf, true) == Sequence{6000});
+  CHECK(grew.shared_with(kParent, true) == Sequence{3000});
+  CHECK(grew.shared_with(kGrandparent, true) == Sequence{0});
+  CHECK(grew.shared_with(kStranger, true) == Sequence{0});
+  const StreamRecord shrank = record_of({{kGrandparent, {6000}}, {kParent, {3000}}});
+  CHECK(shrank.shared_with(kParent, true) == Sequence{3000});
 }
 
 TEST_CASE("WhatWasReadOfAnotherLogIsReadOfThisOneUpToWhereTheyParted") {
   const StreamRecord record = record_of({{kParent, {6000}}});
-  const auto read = [&](const Incarnation& of, std::uint64_t cursor, bool diverged) {
-    return record.read_by({of, {}, {cursor}, 0, 0, {}, diverged}).value;
+  const auto read = [&](const Incarnation& of, std::uint64_t cursor, bool rolled_back) {
+    return record.read_by({of, {}, {cursor}, 0, 0, {}, rolled_back}).value;
   };
   CHECK(read(kSelf, 8000, false) == 8000);
-  CHECK(read(kSelf, 8000, true) == 6000);  // rolled back
-  CHECK(read(kParent, 8000, true) == 6000);
+  CHECK(read(kSelf, 8000, true) == 6000);
   CHECK(read(kParent, 8000, false) == 6000);
-  CHECK(read(kParent, 50, true) == 50);
-  CHECK(read(kStranger, 8000, true) == 0);
+  CHECK(read(kParent, 8000, true) == 0);
+  CHECK(read(kParent, 50, false) == 50);
+  CHECK(read(kStranger, 8000, false) == 0);
 }
 
 }  // namespace
