@@ -129,7 +129,9 @@ class Machine:
         """Of the namespace: the one child of unshare, which the shell became."""
         self._check()
         children = pathlib.Path(f"/proc/{self._outer.pid}/task/{self._outer.pid}/children").read_text().split()
-        if not children or os.readlink(f"/proc/{children[0]}/ns/pid") == os.readlink("/proc/self/ns/pid"):
+        try:
+            inside = children and os.readlink(f"/proc/{children[0]}/ns/pid") != os.readlink("/proc/self/ns/pid")
+        except FileNotFoundError:  # it was a command of the shell's, and has ended
             return None
         return int(children[0])
 
