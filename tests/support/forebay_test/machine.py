@@ -60,6 +60,8 @@ for empty in /run /var/lib /var/log /var/tmp /etc/systemd/system /tmp; do
 done
 chmod 1777 /tmp /var/tmp
 echo "$HOST" >/etc/hostname
+mkdir -p /run/log/journal
+systemd-tmpfiles --create --prefix=/run/log/journal  # whose it is, and who may read it
 rm -r /usr/lib/systemd/system/sysinit.target.wants
 printf '[Unit]\nDefaultDependencies=no\nWants=systemd-journald.socket systemd-journald.service\n' \
   >/etc/systemd/system/sysinit.target
@@ -167,7 +169,7 @@ class Machine:
 
     def inside(self, *words, user=None):
         """The command line that runs these words there."""
-        as_user = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--reset-env"] if user else []
+        as_user = ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", "--reset-env"] if user else []
         return ["nsenter", "-t", str(self._pid), "--all", *as_user, *map(str, words)]
 
     def attempt(self, *words, user=None, **options):
