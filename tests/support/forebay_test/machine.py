@@ -135,7 +135,7 @@ class Machine:
             inside = children and os.readlink(f"/proc/{children[0]}/ns/pid") != os.readlink("/proc/self/ns/pid")
         except FileNotFoundError:  # it was a command of the shell's, and has ended
             return None
-        return int(children[0])
+        return int(children[0]) if inside else None
 
     def _is_up(self):
         self._check()
