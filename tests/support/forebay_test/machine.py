@@ -56,7 +56,7 @@ ln -s /proc/self/fd dev/fd
 mount --rbind dev /dev
 cd /
 for empty in /run /var/lib /var/log /var/tmp /etc/systemd/system /tmp; do
-  mount -t tmpfs none "$empty"
+  mount -t tmpfs -o size=2g none "$empty"  # what fills it up leaves room for others
 done
 chmod 1777 /tmp /var/tmp
 echo "$HOST" >/etc/hostname
