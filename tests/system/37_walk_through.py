@@ -16,7 +16,7 @@ SKIP = 77
 PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "operations.md"
 ADDRESSES = {"shop": "10.77.0.1/24", "desk": "10.77.0.2/24"}
 # Asked again until they say what the page says: what they tell of takes its time.
-LOOKS = re.compile(r"forebay (status|doctor|query)\b|systemctl (show|list-units)|journalctl")
+LOOKS = re.compile(r"forebay (status|doctor|query)\b|systemctl list-units|journalctl|cat ")
 
 
 def steps():
@@ -52,6 +52,7 @@ class Hosts:
             # With what is installed here, so that the dependencies have to be right.
             machine.run("mkdir", "-p", "/var/lib/dpkg/info", "/var/lib/dpkg/updates", "/var/lib/dpkg/triggers")
             machine.write("/var/lib/dpkg/status", pathlib.Path("/var/lib/dpkg/status").read_text())
+            machine.run("mount", "-t", "tmpfs", "none", "/var/cache/apt")  # whose lock is the real system's
             machine.run("rm", "-f", "/usr/sbin/policy-rc.d")  # which a container may have, so that nothing is started
             machine.path("/tmp/forebay.deb").write_bytes(package.read_bytes())
         shop, desk = self.machines.values()
