@@ -23,6 +23,10 @@ namespace {
 constexpr const char* kJournalLinesMax = "5000";  // of a process
 constexpr std::size_t kJournalBytesMax = 2 * 1024 * 1024;
 constexpr std::chrono::seconds kJournalTimeout{20};
+constexpr const char* kWhereLogsAre =
+    "The journal is read by root and by who is in group systemd-journal, adm or wheel: under "
+    "systemd make the\nbundle as one of these. What `forebay up` runs logs to that command's "
+    "terminal: add that by hand.";
 constexpr std::size_t kFilesListedMax = 20'000;  // of a state folder
 
 std::string pretty(const Json& json) {
@@ -111,6 +115,12 @@ std::string settings_of_memory() {
   return text;
 }
 
+/// It passes over what it may not read, and succeeds.
+std::string nothing_of_it(const CommandOutput& journal) {
+  return "the journal has none that this user may read" +
+         (journal.said.empty() ? "" : " (journalctl: " + journal.said + ")");
+}
+
 }  // namespace
 
 std::vector<BundlePart> parts_heard(const Examination& examination) {
@@ -135,10 +145,10 @@ std::vector<BundlePart> parts_of_journal(const std::vector<Resident>& residents,
                        std::move(log->text), BundlePart::Keep::kLast, log->cut});
       continue;
     }
-    notes.push_back("No log of '" + resident.name +
-                    "': " + (log ? "the journal has none" : log.error().message) +
-                    ". Under `forebay up` it went to that command's terminal: add it by hand.");
+    const std::string why = log ? nothing_of_it(*log) : log.error().message;
+    notes.push_back("No log of '" + resident.name + "': " + why + (why.ends_with('.') ? "" : "."));
   }
+  if (parts.size() < residents.size()) notes.emplace_back(kWhereLogsAre);
   return parts;
 }
 

@@ -35,7 +35,7 @@ JOURNALCTL = """#!/bin/sh
 echo "$@" >> {folder}/journal-asked
 case "$2" in
   'forebay-*@events.service') seq -f '2026-03-01T09:30:00+0000 a forebay[7]: line %.0f' 1 90000; printf '%s\\n' 'my key is <{secret}>' ;;
-  'forebay-*@other.service') exit 1 ;;
+  'forebay-*@other.service') echo 'No journal files were opened due to insufficient permissions.' >&2; exit 1 ;;
 esac
 """
 
@@ -216,8 +216,10 @@ class Doctor(unittest.TestCase):
         self.assertIn("2 places held a secret key", said)
         readme = members["README.txt"]
         self.assertIn("logs/events.txt: its last 5000 lines in the journal; cut, the last 2 MiB are here", readme)
-        self.assertIn("No log of 'other': journalctl failed. Under `forebay up`", readme)
-        self.assertIn("No log of 'keyed': the journal has none.", readme)
+        self.assertIn("No log of 'other': journalctl failed: No journal files were opened due to insufficient permissions.", readme)
+        self.assertIn("No log of 'keyed': the journal has none that this user may read.", readme)
+        self.assertIn("root and by who is in group systemd-journal", readme)
+        self.assertIn("What `forebay up` runs logs to that command's terminal", readme)
         asked = (self.folder / "journal-asked").read_text().splitlines()
         self.assertEqual(asked[0], "-u forebay-*@events.service -o short-iso -n 5000 -q --no-pager")
         wrong = [check["where"] for check in json.loads(members["doctor.json"])["checks"] if check["result"] == "wrong"]
