@@ -4,6 +4,7 @@
 #include <future>
 #include <nlohmann/json.hpp>
 
+#include "cli/alert_checks.h"
 #include "cli/host_facts.h"
 #include "cli/node_client.h"
 #include "cli/reach.h"
@@ -117,6 +118,15 @@ Findings findings_of(const Topology& topology, const Examination& examination,
     if (status) heard.nodes.emplace(name, *status);
   }
   add(check_consumers(topology, heard));
+  Findings of_alerts;
+  for (const auto* reports : {&examination.sidecars, &examination.nodes}) {
+    for (const auto& [name, report] : *reports) {
+      if (!report) continue;
+      const Findings more = check_alerts(name, *report, all);
+      of_alerts.insert(of_alerts.end(), more.begin(), more.end());
+    }
+  }
+  add(std::move(of_alerts));
   return by_severity(std::move(all));
 }
 

@@ -19,6 +19,7 @@ struct Finding {
   Severity severity = Severity::kOk;
   std::string cause = {};  // a line; empty where all is well
   std::string mend = {};   // what to do about it, a line; likewise
+  std::string alert = {};  // the alert that says the same, if there is one
 };
 using Findings = std::vector<Finding>;
 

@@ -157,6 +157,7 @@ Finding check_limits(const Resident& resident) {
 
 Finding check_feed(const Resident& resident, const Node& feed) {
   Finding found = finding("feed", resident);
+  found.alert = "silent_producer";
   const bool cannot_tell = resident.folder_there && !resident.may_enter;
   if (resident.process || cannot_tell) return found;
   if (!resident.source_there)

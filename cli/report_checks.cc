@@ -12,7 +12,7 @@ namespace {
 constexpr const char* kSidecarProgram = "forebay-sidecar";
 
 /// Nothing came back from `resident`, which is of this host.
-Finding no_answer(Finding found, const Resident& resident, const std::string& message) {
+Finding no_answer(Finding found, const Resident& resident) {
   found.severity = Severity::kWrong;
   if (resident.folder_there && !resident.may_enter) {
     found.severity = Severity::kWarning;
@@ -23,7 +23,7 @@ Finding no_answer(Finding found, const Resident& resident, const std::string& me
     found.cause = "process " + std::to_string(*resident.process) + " runs and does not answer";
     found.mend = how_to("restart", resident.name, resident.program) + "; its log may say why";
   } else {
-    found.cause = "it does not run: " + message;
+    found.cause = "it does not run: no process holds " + resident.folder;
     found.mend = how_to("start", resident.name, resident.program);
   }
   return found;
@@ -35,7 +35,7 @@ Finding check_reachability(const Sidecar& sidecar, const Result<Json>& report,
   if (report || report.error().code == ErrorCode::kForbidden) return found;
   const std::string& message = report.error().message;
   if (resident != nullptr && report.error().code == ErrorCode::kTimeout)
-    return no_answer(found, *resident, message);
+    return no_answer(found, *resident);
   found.severity = Severity::kWrong;
   found.cause = message;
   found.mend = report.error().code == ErrorCode::kTimeout
@@ -46,14 +46,24 @@ Finding check_reachability(const Sidecar& sidecar, const Result<Json>& report,
   return found;
 }
 
-Findings check_streams(const Sidecar& sidecar, const Json& report) {
+/// With the topology of now, and nobody disconnected for long.
+std::string how_to_reload(const Sidecar& sidecar, const Resident* resident) {
+  const std::string reload =
+      std::string("`systemctl reload ") + kSidecarProgram + "@" + sidecar.name + "`";
+  if (resident == nullptr) return "on host '" + sidecar.host + "' " + reload;
+  if (!resident->process) return reload;
+  return reload + ", or `kill -HUP " + std::to_string(*resident->process) +
+         "` where `forebay up` runs it";
+}
+
+Findings check_streams(const Sidecar& sidecar, const Json& report, const Resident* resident) {
   SidecarAnswer answer{sidecar.name, {}, report, {}, {}, {}};
   for (const Stream& stream : sidecar.streams) answer.streams.push_back(stream.name);
   Findings all;
   for (const std::string& name : streams_not_served(answer)) {
     all.push_back({"streams", sidecar.name, Severity::kWrong,
                    "it does not serve stream '" + name + "': it runs with an older topology",
-                   how_to("restart", sidecar.name, kSidecarProgram)});
+                   how_to_reload(sidecar, resident)});
   }
   if (all.empty()) all.push_back({"streams", sidecar.name});
   return all;
@@ -61,8 +71,8 @@ Findings check_streams(const Sidecar& sidecar, const Json& report) {
 
 Findings check_log(const Sidecar& sidecar, const Json& report, const Alerts& alerts) {
   Findings all;
-  const auto add = [&](Severity severity, std::string cause, std::string mend) {
-    all.push_back({"log", sidecar.name, severity, std::move(cause), std::move(mend)});
+  const auto add = [&](Severity severity, const char* alert, std::string cause, std::string mend) {
+    all.push_back({"log", sidecar.name, severity, std::move(cause), std::move(mend), alert});
   };
   const Json& disk = object_in(report, "disk");
   const std::uint64_t left = number_in(disk, "left").value_or(0);
@@ -70,18 +80,24 @@ Findings check_log(const Sidecar& sidecar, const Json& report, const Alerts& ale
   const std::string mend_room =
       "make room on its disk, raise its disk_max, or let its streams keep less (`retention`)";
   if (says(report, "full")) {
-    add(Severity::kWrong, "it is full, and publishers hold", mend_room);
+    add(Severity::kWrong, "full", "it is full, and publishers hold", mend_room);
   } else if (alerts.low(left, of)) {
-    add(Severity::kWarning, short_size(left) + " of " + short_size(of) + " are left for events",
-        mend_room);
+    add(Severity::kWarning, "disk",
+        short_size(left) + " of " + short_size(of) + " are left for events", mend_room);
   }
   for (const Json& stream : list_in(report, "streams")) {
     const std::string name = "stream '" + text_in(stream, "stream") + "'";
     if (const auto damaged = number_in(stream, "damaged").value_or(0); damaged > 0)
-      add(Severity::kWrong, std::to_string(damaged) + " sequences of " + name + " are damaged",
+      add(Severity::kWrong, "damaged",
+          std::to_string(damaged) + " sequences of " + name + " are damaged",
           "stop it, and run `forebay verify " + sidecar.name + " --repair`");
+    if (const auto lost = number_in(stream, "lost").value_or(0); lost > 0)
+      add(Severity::kWarning, "lost",
+          std::to_string(lost) + " events of " + name + " are lost: its log has gaps",
+          "restore a backup beside it and look for them there; `forebay verify " + sidecar.name +
+              "` names the ranges (of a sidecar that is stopped)");
     if (says(stream, "refusing"))
-      add(Severity::kWrong, name + " takes no events until a consumer has read",
+      add(Severity::kWrong, "waits", name + " takes no events until a consumer has read",
           "start the consumer that is behind (`forebay consumers list`), or `forebay consumers "
           "forget` it");
   }
@@ -93,6 +109,7 @@ Finding check_sidecar_clock(const Sidecar& sidecar, const Json& report) {
   Finding found{"clock", sidecar.name};
   if (!says(report, "clock_doubted")) return found;
   found.severity = Severity::kWrong;
+  found.alert = "clock";
   found.cause = "it doubts the clock, which jumped, and trims nothing by age";
   found.mend = "synchronise the clock; or look that it is right, and run `forebay clock trust " +
                sidecar.name + "`";
@@ -122,39 +139,42 @@ class StreamChecks {
     const std::string reset = "`forebay consumers reset " + consumer_ + " " + stream_;
     const std::string forget = "`forebay consumers forget " + consumer_ + " " + stream_ + "`";
     if (text_in(entry, "state") == "DIVERGED")
-      add(Severity::kWrong, "it stands still: the log is another than it has read (DIVERGED)",
+      add(Severity::kWrong, "diverged",
+          "it stands still: the log is another than it has read (DIVERGED)",
           reset +
               " --rebuild` for a new view, or --adopt to keep the one it has: docs/cli.md says "
               "which is right");
     const auto registered = entry.find("registered"), in_topology = entry.find("in_topology");
     const bool here = registered != entry.end() && *registered == true;
     if (in_topology != entry.end() && *in_topology == false) {
-      if (here) add(Severity::kWarning, "it registered once, and is not in the topology", forget);
+      if (here)
+        add(Severity::kWarning, "silent_consumer", "it registered once, and is not in the topology",
+            forget);
       return;
     }
     if (registered != entry.end() && *registered == false)
-      add(Severity::kWrong, "its sidecar has never heard of it", start());
+      add(Severity::kWrong, "", "its sidecar has never heard of it", start());
     const auto silence = milliseconds_in(entry, "heard_ms");
     if (here && (!silence || *silence > limits::kConsumerSilent))
-      add(Severity::kWrong,
+      add(Severity::kWrong, "silent_consumer",
           silence ? "it has been silent for " + short_duration(*silence)
                   : "it has not been heard of since its sidecar started",
           start() + "; if it is gone for good, " + forget);
     if (const auto lost = number_in(entry, "lost").value_or(0); lost > 0)
-      add(Severity::kWarning,
+      add(Severity::kWarning, "lost",
           std::to_string(lost) + " events were trimmed or damaged before it had read them",
           "publish again what its view lacks; a longer `retention` lets it be away longer");
     if (const auto failed = number_in(entry, "failed").value_or(0); failed > 0)
-      add(Severity::kWarning, std::to_string(failed) + " events were refused by its handler",
+      add(Severity::kWarning, "", std::to_string(failed) + " events were refused by its handler",
           "its log says which and why; mend that, and `forebay rebuild " + consumer_ + "`");
   }
 
   Findings all;
 
  private:
-  void add(Severity severity, std::string cause, std::string mend) {
-    all.push_back(
-        {"consumers", consumer_ + ", " + stream_, severity, std::move(cause), std::move(mend)});
+  void add(Severity severity, const char* alert, std::string cause, std::string mend) {
+    all.push_back({"consumers", consumer_ + ", " + stream_, severity, std::move(cause),
+                   std::move(mend), alert});
   }
   [[nodiscard]] std::string start() const {
     const bool own = node_ == nullptr || node_->kind == NodeKind::kService;
@@ -175,14 +195,15 @@ Findings check_sidecar(const Sidecar& sidecar, const Result<Json>& report, const
   if (!report) return all;
   all.push_back(check_version(sidecar, *report, version));
   all.push_back(check_sidecar_clock(sidecar, *report));
-  for (const auto& more : {check_streams(sidecar, *report), check_log(sidecar, *report, alerts)})
+  for (const auto& more :
+       {check_streams(sidecar, *report, resident), check_log(sidecar, *report, alerts)})
     all.insert(all.end(), more.begin(), more.end());
   return all;
 }
 
 Finding check_node(const Result<Json>& status, const Resident& resident) {
   const Finding found{"reachability", resident.name};
-  return status ? found : no_answer(found, resident, status.error().message);
+  return status ? found : no_answer(found, resident);
 }
 
 Findings check_consumers(const Topology& topology, const ConsumersHeard& heard) {

@@ -18,6 +18,8 @@ TOPOLOGY = """
 [topology]
 name = "test"
 [hosts.a]
+[alerts]
+not_moving = "2s"
 [sidecars.events]
 host = "a"
 streams = { a = {} }
@@ -66,6 +68,11 @@ class Doctor(unittest.TestCase):
         )  # fmt: skip
         return done.returncode, done.stdout, done.stderr
 
+    def publish(self, count):
+        lines = self.folder / "events.ndjson"
+        lines.write_text('{"type":"stock.counted"}\n' * count)
+        self.assertEqual(self.verb("publish", "a", lines)[0], 0)
+
     def checks(self):
         """By check and where, what it found; the exit code is as it should be."""
         code, out, err = self.verb("doctor", "--json")
@@ -101,7 +108,7 @@ class Doctor(unittest.TestCase):
         expected = {("topology", "test"), ("clock", "this host"), ("consumers", "keyed"), ("reachability", "keyed")}
         expected |= {(check, name) for name in ("events", "keyed", "other") for check in ("state folder", "disk", "limits")}
         expected |= {("keys", "events"), ("keys", "keyed")}
-        expected |= {(check, name) for name in self.sidecars for check in ("reachability", "versions", "clock", "streams", "log")}
+        expected |= {(check, name) for name in self.sidecars for check in ("reachability", "versions", "clock", "streams", "log", "alerts")}
         self.assertEqual(set(checks), expected)
 
         def well():
@@ -149,10 +156,33 @@ class Doctor(unittest.TestCase):
         self.assertIn("silent for", found["cause"])
         self.assertIn("forebay consumers forget keyed a", found["mend"])
 
+    def test_an_alert_that_is_raised_is_named_where_no_check_says_the_same(self):
+        self.publish(5)
+        self.assertEqual(self.sidecars["events"].stop(), 0)
+        (self.state / "events" / "data.mdb").unlink()
+        self.installation.start_sidecar("events")
+        self.publish(3)
+
+        def named():
+            code, out, _ = self.verb("doctor", "--json")
+            found = {(each["result"], each["cause"].split(" (since")[0]) for each in json.loads(out)["checks"] if each["check"] == "alerts"}
+            return (code, out, found) if len(found) > 2 else None
+
+        code, out, found = wait_until(named, "two alerts of one sidecar, and none of the other", 60)
+        # That it diverged, which is an alert, too, the check of consumers says.
+        (lag,) = {cause for result, cause in found if result == "warning"}
+        self.assertRegex(lag, r"^lag, keyed of a: 3 events behind, the first for \d+ms$")
+        self.assertEqual(found - {("warning", lag)}, {("wrong", "not_moving, keyed of a: its cursor stands at 5, and 3 events wait for it"), ("ok", "")})
+        self.assertEqual(code, 1)
+        self.assertIn("(DIVERGED)", out)
+
     def test_a_stream_that_the_sidecar_does_not_know_is_wrong(self):
         topology = self.installation.topology
         topology.write_text(topology.read_text().replace("{ b = {} }", "{ b = {}, c = {} }"))
-        self.wait_wrong({("streams", "other")})
+        found = self.wait_wrong({("streams", "other")})["streams", "other"]
+        self.assertIn(f"`kill -HUP {self.sidecars['other'].pid}`", found["mend"])
+        self.sidecars["other"].signal(signal.SIGHUP)
+        self.wait_wrong(set())
 
     def test_a_feed_that_is_to_follow_its_file_and_does_not_run_is_wrong(self):
         lines = self.folder / "lines.ndjson"

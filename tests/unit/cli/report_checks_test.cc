@@ -82,7 +82,7 @@ TEST_CASE("ASidecarThatDoesNotAnswerIsToBeStartedOrRestarted") {
   Resident here = sound_resident();
   Finding found = only_fault(check_sidecar(kSidecar, silence, &here, "1.2.0", Alerts{}));
   CHECK((found.check == "reachability" && found.severity == Severity::kWrong));
-  CHECK(has_words(found.cause, "it does not run"));
+  CHECK(found.cause == "it does not run: no process holds /state/events");
   CHECK(has_words(found.mend, "`systemctl start forebay-sidecar@events`, or `forebay up`"));
   here.process = 77;
   found = only_fault(check_sidecar(kSidecar, silence, &here, "1.2.0", Alerts{}));
@@ -113,7 +113,13 @@ TEST_CASE("AStreamThatIsNotServedIsWrong") {
   const Finding found = only_fault(less);
   CHECK((found.check == "streams" && found.severity == Severity::kWrong));
   CHECK(has_words(found.cause, "stream 'b'"));
-  CHECK(has_words(found.mend, "restart"));
+  CHECK(found.mend == "`systemctl reload forebay-sidecar@events`");
+  Resident here = sound_resident();
+  here.process = 77;
+  CHECK(has_words(only_fault(check_sidecar(kSidecar, less, &here, "1.2.0", Alerts{})).mend,
+                  "`, or `kill -HUP 77` where"));
+  CHECK(has_words(only_fault(check_sidecar(kSidecar, less, nullptr, "1.2.0", Alerts{})).mend,
+                  "on host 'here' `systemctl reload"));
 }
 
 TEST_CASE("AFullLogIsWrongAndALowOneWarnedOf") {
@@ -135,6 +141,13 @@ TEST_CASE("DamageAndAStreamThatTakesNothingAreWrong") {
   changed["streams"][1]["refusing"] = true;
   CHECK(only_fault(changed).severity == Severity::kWrong);
   CHECK(has_words(only_fault(changed).cause, "stream 'b'"));
+}
+
+TEST_CASE("WhatAStreamLostIsWarnedOf") {
+  Json changed = sound_report();
+  changed["streams"][0]["lost"] = 4u;
+  CHECK(only_fault(changed).severity == Severity::kWarning);
+  CHECK(only_fault(changed).cause == "4 events of stream 'a' are lost: its log has gaps");
 }
 
 TEST_CASE("AClockThatTheSidecarDoubtsIsWrong") {
