@@ -1,11 +1,13 @@
 // The `forebay` program: its verbs, and nothing else.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <exception>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "cli/verb.h"
@@ -14,23 +16,48 @@
 
 namespace {
 
-/// What is wrong with the word that stands where a verb is missing; empty if none is missing.
-std::string verb_fault(CLI::App& app) {
+/// The last verb that the command line has, and all that leads to it: "forebay consumers list".
+std::pair<CLI::App*, std::string> last_verb(CLI::App& app) {
   CLI::App* at = &app;
-  std::string help = app.get_name();
+  std::string words = app.get_name();
   while (!at->get_subcommands().empty()) {
     at = at->get_subcommands().front();
-    help += ' ' + at->get_name();
+    words += ' ' + at->get_name();
   }
+  return {at, words};
+}
+
+/// What is wrong with the word that stands where a verb is missing; empty if none is missing.
+std::string verb_fault(CLI::App& app) {
+  const auto [at, verb] = last_verb(app);
   std::vector<std::string> verbs;
-  for (const CLI::App* verb : at->get_subcommands({})) verbs.push_back(verb->get_name());
+  for (const CLI::App* each : at->get_subcommands({})) verbs.push_back(each->get_name());
   const auto words = app.remaining(true);
   if (verbs.empty() || words.empty()) return "";
   if (words.front().starts_with('-'))
-    return "a verb comes before '" + words.front() + "'; see " + help + " --help";
+    return "a verb comes before '" + words.front() + "'; see " + verb + " --help";
   const std::string_view meant = forebay::nearest(words.front(), {verbs.begin(), verbs.end()});
   const std::string mend = meant.empty() ? "" : "did you mean '" + std::string(meant) + "'? ";
-  return "there is no verb '" + words.front() + "'; " + mend + "see " + help + " --help";
+  return "there is no verb '" + words.front() + "'; " + mend + "see " + verb + " --help";
+}
+
+/// What an option that its verb does not have was meant to be; empty if that is not the error.
+std::string option_fault(CLI::App& app, const CLI::ParseError& error) {
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) == nullptr) return "";
+  const auto [at, verb] = last_verb(app);
+  const auto words = at->remaining();
+  const auto found = std::find_if(words.begin(), words.end(), [](const std::string& word) {
+    return word.starts_with("--") && word.size() > 2;
+  });
+  if (found == words.end()) return "";
+  const std::string given = found->substr(0, found->find('='));
+  std::vector<std::string> options;
+  for (const CLI::Option* option : at->get_options()) {
+    for (const std::string& name : option->get_lnames()) options.push_back("--" + name);
+  }
+  const std::string_view meant = forebay::nearest(given, {options.begin(), options.end()});
+  const std::string mend = meant.empty() ? "" : "did you mean '" + std::string(meant) + "'? ";
+  return verb + " has no option '" + given + "'; " + mend + "see " + verb + " --help";
 }
 
 int run(int argc, char** argv) {
@@ -69,6 +96,10 @@ int run(int argc, char** argv) {
     }
     return forebay::kExitBadInput;
   } catch (const CLI::ParseError& error) {
+    if (const std::string fault = option_fault(app, error); !fault.empty()) {
+      forebay::notice(fault);
+      return forebay::kExitBadInput;
+    }
     if (app.exit(error) == 0) return forebay::kExitDone;
     if (argv[1][0] == '-') forebay::notice("a verb comes before its options");
     return forebay::kExitBadInput;

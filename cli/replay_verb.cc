@@ -190,11 +190,17 @@ int replay(const Globals& globals, const ReplayOptions& options) {
   if (!sidecar) return exit_with(sidecar.error());
   const auto client = sidecar->control();
   if (!client) return exit_with(client.error());
-  const auto from =
-      resolve_position(**client, options.stream, options.from, limits::kRequestTimeout);
-  if (!from) return exit_with(from.error().in("--from"));
-  const auto to = resolve_position(**client, options.stream, options.to, limits::kRequestTimeout);
-  if (!to) return exit_with(to.error().in("--to"));
+  const auto position = [&](const char* option, const std::string& given) {
+    auto resolved = resolve_position(**client, options.stream, given, limits::kRequestTimeout);
+    // What the sidecar does not say is no fault of the option, which may not even have been given.
+    if (!resolved && resolved.error().code == ErrorCode::kBadInput)
+      resolved = fail(resolved.error().in(option));
+    return resolved;
+  };
+  const auto from = position("--from", options.from);
+  if (!from) return exit_with(from.error());
+  const auto to = position("--to", options.to);
+  if (!to) return exit_with(to.error());
   if (to->sequence < from->sequence) {
     notice("--to lies before --from");
     return kExitBadInput;

@@ -21,6 +21,11 @@ using namespace forebay;
 namespace fs = std::filesystem;
 
 constexpr const char* kTopologyFile = "/etc/forebay/topology.toml";
+constexpr const char* kUsage =
+    "usage: forebay-generator FOLDER (systemd runs it: systemd.generator(7))\n";
+constexpr const char* kAbout =
+    "Writes the units of what /etc/forebay/topology.toml has on this host into FOLDER, wired "
+    "into\nforebay.target. docs/operations.md (\"Under systemd\") says more.\n";
 constexpr const char* kHostFile = "/etc/forebay/host";
 constexpr std::size_t kLinesSaidMax = 10;   // of a topology with ever so many problems
 constexpr std::size_t kLineBytesMax = 900;  // the kernel's log takes about 1,000 in one write
@@ -86,8 +91,12 @@ Result<void> generate(const fs::path& folder) {
 
 int main(int argc, char** argv) {
   if (argc < 2) {
-    std::cerr << "usage: forebay-generator FOLDER (systemd runs it: systemd.generator(7))\n";
+    std::cerr << kUsage;
     return 2;
+  }
+  if (const std::string_view word = argv[1]; word == "--help" || word == "-h") {
+    std::cout << kUsage << kAbout;
+    return 0;
   }
   std::error_code error;
   if (!fs::exists(kTopologyFile, error)) return 0;  // installed, and not yet configured

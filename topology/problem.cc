@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <set>
 
 namespace forebay {
 namespace {
@@ -55,11 +56,15 @@ std::string mend_name(std::string_view given, const std::vector<std::string_view
     return "did you mean " + in_quotes(near) + "?";
   }
   if (known.empty()) return std::string(otherwise);
-  std::string list = "known: ";
-  for (std::size_t i = 0; i < known.size() && i < kNamesListedMax; ++i) {
-    list += (i == 0 ? "" : ", ") + in_quotes(known[i]);
+  std::string list;
+  std::set<std::string_view> listed;  // a stream of two sidecars is known twice
+  for (const std::string_view name : known) {
+    if (listed.contains(name)) continue;
+    if (listed.size() == kNamesListedMax) return list + ", …";
+    list += (listed.empty() ? "known: " : ", ") + in_quotes(name);
+    listed.insert(name);
   }
-  return known.size() > kNamesListedMax ? list + ", …" : list;
+  return list;
 }
 
 }  // namespace forebay

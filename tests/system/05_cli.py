@@ -281,17 +281,34 @@ class WrongUse(CliTest):
             (("tail", "events", "--limit", "0"), "--limit"),
             (("query", "edd", "--sku", "a", "--to", "b"), "no node of kind sourcing"),
             (("query", "edd"), "--sku"),
-            (("status", "--nonsense"), "--nonsense"),
+            (("status", "--nonsense"), "forebay status has no option '--nonsense'; see forebay status --help"),
+            (("status", "--wach"), "did you mean '--watch'? see forebay status --help"),
+            (("consumers", "list", "--jsn=1"), "forebay consumers list has no option '--jsn'; did you mean '--json'?"),
+            (("status", "events"), "events"),
+            (("replay", "events", "--to", "yesterday"), "--to: "),
             (("statsu",), "did you mean 'status'? see forebay --help"),
             (("consumers", "lst"), "did you mean 'list'? see forebay consumers --help"),
             (("topology", "statsu"), "there is no verb 'statsu'; see forebay topology --help"),
             (("-t", "t.toml", "status"), "a verb comes before its options"),
+            (("--topology", "t.toml", "status"), "a verb comes before its options"),
             (("--watch",), "a verb comes before '--watch'"),
         ]:
             with self.subTest(words=words):
                 code, out, err = self.run_verb(*words)
                 self.assertEqual((code, out), (2, ""), err)
                 self.assertIn(hint, err)
+
+    def test_a_replay_without_its_sidecar_complains_of_that_and_of_no_option(self):
+        self.sidecar.kill()
+        code, out, err = self.run_verb("replay", "events")
+        self.assertEqual((code, out), (1, ""), err)
+        self.assertTrue(err.startswith("forebay: no answer from the sidecar"), err)
+
+    def test_the_generator_says_what_it_is(self):
+        done = subprocess.run([self.installation.program("forebay-generator"), "--help"], capture_output=True, text=True, timeout=30)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("usage: forebay-generator FOLDER", done.stdout)
+        self.assertIn("/etc/forebay/topology.toml", done.stdout)
 
     def test_a_token_of_another_log_is_refused(self):
         code, _, err = self.run_verb("tail", "events", "--from", "0" * 31 + "1:1")

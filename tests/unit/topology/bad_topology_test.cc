@@ -145,6 +145,14 @@ TEST_CASE("NamesThatLeadNowhereAreRefused") {
        "'catalog'\n"},
       {kBase + "[nodes.n]\nkind = 'fed'\nhost = 'a'\n",
        "t:10:8: node 'n': unknown kind 'fed'; did you mean 'feed'?\n"},
+      {kBase +
+           "[sidecars.t]\nhost = 'a'\nstreams = { inventory = {} }\n[nodes.n]\nkind = 'service'\n"
+           "host = 'a'\npublishes = ['weather']\n",
+       "t:11:13: stream 'inventory' already has an owner (line 7); a stream is owned by one "
+       "sidecar: "
+       "remove or rename one of them\n"
+       "t:15:14: node 'n' publishes 'weather', which no sidecar owns; known: 'inventory', "
+       "'catalog'\n"},
       {"[topology]\nname = 't'\n[hosts.a]\nalerts = 'pages'\n[hosts.b]\nalerts = 'x'\n"
        "[sidecars.s]\nhost = 'a'\nstreams = { x = {} }\n",
        "t:4:10: host 'a': alerts go to 'pages', which no sidecar owns; known: 'x'\n"
