@@ -60,6 +60,14 @@ def documented_alerts():
     return set(re.findall(r"^\| `(\w+)`", section("Alerts"), re.M))
 
 
+def reasons_refused_for():
+    """All that the code counts a refusal under."""
+    text = "".join(path.read_text() for path in (ROOT / "sidecar").glob("*.cc"))
+    named = set(re.findall(r'(?:count_refused\(|refused\[)"(\w+)"', text))
+    codes = set(re.findall(r'CodeName{ErrorCode::\w+, "(\w+)"}', (ROOT / "common" / "base" / "result.cc").read_text()))
+    return named | codes - {"io", "timeout", "trimmed"}  # which a sidecar says to nobody
+
+
 class Scraped(unittest.TestCase):
     def setUp(self):
         self.port = free_ports(PORTS)
@@ -165,6 +173,10 @@ class Scraped(unittest.TestCase):
 
 
 class Rules(unittest.TestCase):
+    def test_each_reason_of_a_refusal_is_documented(self):
+        documented = re.findall(r"^\| `(\w+)`", section("What is refused"), re.M)
+        self.assertEqual(sorted(documented), sorted(reasons_refused_for()))
+
     def test_a_rule_for_each_alert_of_the_docs_and_a_test_for_each_rule(self):
         self.assertEqual(set(re.findall(r'forebay_alert{alert="(\w+)"}', RULES)), documented_alerts())
         used = set(re.findall(r"forebay_\w+", re.sub(r"(?m)^ *(?!.*expr:).*$", "", RULES)))
