@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "common/base/limits.h"
 #include "common/event/json_fields.h"
@@ -17,17 +18,35 @@ double number(const Json& object, const char* key) {
 
 }  // namespace
 
-Findings ConsumerLook::look(const Json& status) const {
+Findings ConsumerLook::look(const Json& status) {
   Findings findings;
   findings.metrics = Exposition({{"consumer", text_in(status, "consumer")}});
   const Json& streams = list_in(status, "streams");
-  std::uint64_t lag = 0;
-  for (const Json& stream : streams) {
-    look_at_stream(stream, findings);
-    lag = std::max(lag, number_in(stream, "lag").value_or(0));
-  }
-  findings.line = std::to_string(streams.size()) + " streams, greatest lag " + std::to_string(lag);
+  for (const Json& stream : streams) look_at_stream(stream, findings);
+  findings.line = line(streams);
   return findings;
+}
+
+/// Where it is in the stream with the greatest lag, or the one that went furthest.
+std::string ConsumerLook::line(const Json& streams) {
+  std::string furthest, diverged;
+  std::pair<std::uint64_t, std::uint64_t> most;  // lag and head
+  for (const Json& stream : streams) {
+    const std::string name = text_in(stream, "stream");
+    const std::uint64_t cursor = number_in(stream, "cursor").value_or(0);
+    const std::uint64_t lag = number_in(stream, "lag").value_or(0);
+    const std::uint64_t head = number_in(stream, "head").value_or(0);
+    const auto [last, first] = cursors_.emplace(name, cursor);
+    applied_ += cursor - std::min(cursor, std::exchange(last->second, cursor));
+    if (furthest.empty() || std::pair(lag, head) > most) {
+      most = {lag, head};
+      furthest = name + " at " + std::to_string(cursor) + " of " + std::to_string(head);
+    }
+    if (text_in(stream, "state") == "DIVERGED") diverged = ", DIVERGED";
+  }
+  return std::to_string(streams.size()) + " streams, " +
+         std::to_string(rate_.of(applied_, clock_.mono())) + " events/s, greatest lag " +
+         std::to_string(most.first) + (streams.empty() ? "" : ": " + furthest) + diverged;
 }
 
 void ConsumerLook::look_at_stream(const Json& stream, Findings& findings) const {

@@ -7,8 +7,8 @@
 
 #include "common/base/limits.h"
 #include "common/client/line_publisher.h"
-#include "common/event/json_fields.h"
 #include "common/service/notify.h"
+#include "nodes/feed/feed_look.h"
 #include "nodes/feed/rejects_file.h"
 
 namespace forebay {
@@ -21,7 +21,10 @@ constexpr milliseconds kSignalCheck{100};  // a wait that no signal ends is cut 
 class Feed {
  public:
   Feed(const FeedOptions& options, StopSignals& signals)
-      : options_(options), signals_(signals), watch_(options.watch, look_at) {}
+      : options_(options),
+        signals_(signals),
+        look_(clock_),
+        watch_(options.watch, [this](const Json& report) { return look_.look(report); }) {}
 
   Result<FeedSummary> run() {
     for (const auto step : {&Feed::open, &Feed::begin, &Feed::publish, &Feed::finish}) {
@@ -67,30 +70,6 @@ class Feed {
             {"acknowledged", publisher_ ? publisher_->acknowledged().last.value : 0},
             {"unacknowledged_bytes", publisher_ ? publisher_->unacknowledged_bytes() : 0},
             {"held", held()}};
-  }
-
-  static Findings look_at(const Json& report) {
-    const auto count = [&](const char* key) { return number_in(report, key).value_or(0); };
-    Findings findings;
-    Exposition& metrics = findings.metrics = Exposition({{"feed", text_in(report, "feed")}});
-    metrics.counter("forebay_feed_published_total", "Events taken to be published.", {},
-                    count("published"));
-    metrics.counter("forebay_feed_rejected_total", "Lines that are no events.", {},
-                    count("rejected"));
-    metrics.gauge("forebay_feed_acknowledged", "Sequence of its last event on disk.", {},
-                  static_cast<double>(count("acknowledged")));
-    metrics.gauge("forebay_window_bytes", "Taken, and not on disk yet.", {},
-                  static_cast<double>(count("unacknowledged_bytes")));
-    findings.line = std::to_string(count("published")) + " events published, " +
-                    std::to_string(count("rejected")) + " lines rejected";
-    if (says(report, "held")) {
-      findings.not_ready.emplace_back("its sidecar takes nothing");
-      findings.conditions.push_back(
-          {"held", "",
-           "its sidecar takes nothing, and what it has yet to publish waits in its file: is the "
-           "sidecar up, is it full (`forebay status`)?"});
-    }
-    return findings;
   }
 
   /// The source, and what tells it from others: a followed file may have no line yet.
@@ -237,6 +216,8 @@ class Feed {
 
   Waited waited_;
   Progress progress_;
+  SystemClock clock_;
+  FeedLook look_;
   Watch watch_;
 };
 

@@ -17,8 +17,8 @@ struct LookFixture {
               {"head", 8},          {"lag", 3},        {"lost", 0},
               {"failed", 0},        {"age_ms", 40},    {"beacon_overdue_ms", 0}};
 
-  Findings findings() const { return look.look({{"consumer", "billing"}, {"streams", {stream}}}); }
-  std::vector<std::string> alerts() const {
+  Findings findings() { return look.look({{"consumer", "billing"}, {"streams", {stream}}}); }
+  std::vector<std::string> alerts() {
     std::vector<std::string> names;
     for (const Condition& condition : findings().conditions) names.push_back(condition.alert);
     return names;
@@ -39,7 +39,30 @@ TEST_CASE("AConsumersMetricsAreThoseOfItsStreams") {
   CHECK_THAT(text, Catch::Contains("forebay_lost" + of + "2\n"));
   CHECK_THAT(text, Catch::Contains("forebay_failed" + of + "4\n"));
   CHECK_THAT(text, Catch::Contains("forebay_age_seconds" + of + "0.04\n"));
-  CHECK(f.findings().line == "1 streams, greatest lag 3");
+}
+
+TEST_CASE("TheStatusLineOfAConsumerSaysHowFarItIsRateAndLag") {
+  LookFixture f;
+  Json other = f.stream;
+  other["stream"] = "items";
+  other["cursor"] = other["head"] = 100;
+  other["lag"] = 0;
+  const auto line = [&] {
+    return f.look.look({{"consumer", "billing"}, {"streams", {other, f.stream}}}).line;
+  };
+  CHECK(line() == "2 streams, 0 events/s, greatest lag 3: orders at 5 of 8");
+  f.clock.advance(seconds(2));
+  f.stream["cursor"] = f.stream["head"] = 25;
+  f.stream["lag"] = 0;
+  other["cursor"] = other["head"] = 180;
+  CHECK(line() == "2 streams, 50 events/s, greatest lag 0: items at 180 of 180");
+  // Another log's sequences are no events applied.
+  f.clock.advance(seconds(2));
+  f.stream["state"] = "DIVERGED";
+  other["cursor"] = 3;
+  CHECK(line() == "2 streams, 0 events/s, greatest lag 0: items at 3 of 180, DIVERGED");
+  CHECK(f.look.look({{"consumer", "billing"}, {"streams", Json::array()}}).line ==
+        "0 streams, 0 events/s, greatest lag 0");
 }
 
 TEST_CASE("ASidecarThatIsNotHeardOfIsAnAlertAlsoWhereItNeverWas") {
