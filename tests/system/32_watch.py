@@ -24,7 +24,7 @@ class Watched(KeyedTest):
         hook.write_text(f"#!/bin/sh\ncat >> {folder}/alerts.ndjson\n")
         hook.chmod(0o700)
         text = topology.read_text().replace("[hosts.a]", f'[hosts.a]\nmetrics_port = {self.port}\nalerts = "b"')
-        topology.write_text(f'{text}\n[alerts]\nlag_events = 40\ndisk_percent = 1\nnot_moving = "2s"\nexec = "{hook}"\n')
+        topology.write_text(f'{text}\n[alerts]\nlag_events = 40\nlag_age = "3s"\ndisk_percent = 1\nnot_moving = "2s"\nexec = "{hook}"\n')
 
     def url(self, index=0):
         return f"http://127.0.0.1:{self.port + 2 * index}"
@@ -56,6 +56,8 @@ class Watched(KeyedTest):
         self.assertEqual((buckets, buckets[-1]), (sorted(buckets), commits))
         self.assertGreater(now['forebay_connections_total{sidecar="left",from="near",what="accepted"}'], 0)
         self.assertEqual(now['forebay_full{sidecar="left"}'], 0)
+        self.assertGreater(now['forebay_disk_bytes{sidecar="left"}'], now['forebay_disk_left_bytes{sidecar="left"}'])
+        self.assertGreater(now['forebay_disk_left_bytes{sidecar="left"}'], 0)
         self.wait_raised("a", "disk", "")
         self.assertEqual(fetched(f"{self.url()}/health"), (200, '{"live":true,"ready":true,"reasons":[]}\n'))
 
@@ -92,8 +94,11 @@ class Watched(KeyedTest):
         self.forget_publishers()
         self.restart_sidecar("left", shutil.rmtree)
         self.publish("a", 30)
-        wanted = {(alert, "keyed of a") for alert in ("diverged", "not_moving")}
-        wait_until(lambda: wanted <= self.raised("a"), "both are raised", 60)
+        # Of so few events it is their age that makes them a lag.
+        wanted = {(alert, "keyed of a") for alert in ("diverged", "not_moving", "lag")}
+        wait_until(lambda: wanted <= self.raised("a"), "all are raised", 60)
+        self.assertGreater(metrics(self.url())['forebay_consumer_lag_seconds{sidecar="left",stream="a",consumer="keyed"}'], 3)
+        self.assertEqual(metrics(self.url())['forebay_consumer_lag_events{sidecar="left",stream="a",consumer="keyed"}'], 30)
         wait_until(lambda: ("silent_consumer", "keyed of a") not in self.raised("a"), "it is heard", 60)
 
     def test_alerts_are_published_also_after_the_log_that_takes_them_was_replaced(self):
@@ -307,7 +312,7 @@ class OfNodes(unittest.TestCase):
         shutil.rmtree(self.installation.folder / "state" / "stock")
         self.append(100)
         self.installation.start_sidecar("stock")
-        wait_until(lambda: self.of_sourcing("diverged") == 1, "it says so", 60)
+        wait_until(lambda: self.of_sourcing("diverged") == 1 and "diverged" in self.alerts(3), "it says so", 60)
         wait_until(lambda: (self.of_sourcing("age_seconds") or 0) > 1, "it grows old", 60)
 
 
