@@ -287,7 +287,7 @@ class TwoHosts(unittest.TestCase):
         # As the node that reads from it, which may not ask for its status.
         self.assertEqual(set(wait_until(left, "it is there", 30)), {"reachability"})
         as_alice = wait_until(lambda: left("--key", self.alice), "it tells an operator", 30)
-        self.assertEqual(set(as_alice), {"reachability", "versions", "clock", "streams", "log"})
+        self.assertEqual(set(as_alice), {"reachability", "versions", "clock", "streams", "log", "alerts"})
         self.sidecar.kill()
         code, out, errors = self.there("doctor")
         self.assertEqual((code, "on host 'here' `systemctl start forebay-sidecar@left`" in out), (1, True), out + errors)
