@@ -57,7 +57,7 @@ std::string option_fault(CLI::App& app, const CLI::ParseError& error) {
   }
   const std::string_view meant = forebay::nearest(given, {options.begin(), options.end()});
   const std::string mend = meant.empty() ? "" : "did you mean '" + std::string(meant) + "'? ";
-  return verb + " has no option '" + given + "'; " + mend + "see " + verb + " --help";
+  return "there is no option '" + given + "'; " + mend + "see " + verb + " --help";
 }
 
 int run(int argc, char** argv) {
