@@ -64,7 +64,7 @@ Findings check_alerts(const std::string& daemon, const Json& report, const Findi
     const std::string alert = text_in(raised, "alert"), subject = text_in(raised, "subject");
     const auto places = places_of(daemon, subject);
     const bool is_said = std::any_of(said.begin(), said.end(), [&](const Finding& finding) {
-      return finding.alert == alert &&
+      return finding.severity != Severity::kOk && finding.alert == alert &&
              std::find(places.begin(), places.end(), finding.where) != places.end();
     });
     if (alert.empty() || is_said) continue;

@@ -157,13 +157,13 @@ Finding check_limits(const Resident& resident) {
 
 Finding check_feed(const Resident& resident, const Node& feed) {
   Finding found = finding("feed", resident);
-  found.alert = "silent_producer";
   const bool cannot_tell = resident.folder_there && !resident.may_enter;
   if (resident.process || cannot_tell) return found;
+  if (resident.source_there && !feed.follow) return found;  // it ended with its file
+  found.alert = "silent_producer";
   if (!resident.source_there)
     return with(found, Severity::kWrong, "it does not run: there is no " + feed.source,
                 "put the file there, or say in the topology where it is (source)");
-  if (!feed.follow) return found;  // it ended with its file
   return with(found, Severity::kWrong,
               "it does not run, and what is written to " + feed.source + " waits there",
               how_to("start", resident.name, resident.program) + "; its log says why it ended");

@@ -93,19 +93,20 @@ class Round {
     record.cursor = start;
     record.time = now_;
     const ConsumerKey key{request.stream, request.consumer};
-    outcome_.subscribed.emplace_back(key, record);
+    const bool vouched = here.value_or(false);
+    outcome_.subscribed.push_back({key, record, vouched});
     // Before anything is trimmed with this.
     holds_.set(work.stream, key.consumer, stream.read_by(record));
     outcome_.answers.push_back(
         {work.peer,
          Subscribed{request.stream, stream.incarnation, start, stream.head(), stream.oldest,
-                    stream.shared_with(request.incarnation, record.rolled_back)},
+                    vouched ? start : stream.shared_with(request.incarnation, record.rolled_back)},
          {}});
     return transaction_.put_consumer(key, record);
   }
 
   Result<void> operator()(ForgetWork& work) {
-    std::erase_if(outcome_.subscribed, [&](const auto& each) { return each.first == work.key; });
+    std::erase_if(outcome_.subscribed, [&](const auto& each) { return each.key == work.key; });
     outcome_.forgotten.push_back(work.key);
     if (work.stream) holds_.forget(*work.stream, work.key.consumer);
     outcome_.answers.push_back({work.peer, Forgotten{work.key.stream, work.key.consumer}, {}});

@@ -101,10 +101,11 @@ bool Consumers::on_cursor(const Peer& peer, const CursorReport& report) {
   // What its registration showed stays, until it says that it goes on.
   const bool stands = report.state != "LIVE" && report.incarnation == consumer.record.incarnation &&
                       report.sequence <= consumer.record.cursor;
+  consumer.vouched = consumer.vouched && stands;
   const auto stream = index_of(report.stream);
-  const bool rolled_back = (consumer.record.rolled_back && stands) ||
-                           (report.state == "DIVERGED" && stream &&
-                            report.incarnation == streams_[stream->value].record.incarnation);
+  const bool shown = report.state == "DIVERGED" && !consumer.vouched && stream &&
+                     report.incarnation == streams_[stream->value].record.incarnation;
+  const bool rolled_back = shown || (consumer.record.rolled_back && stands);
   const Sequence cursor = rolled_back && stands ? consumer.record.cursor : report.sequence;
   const bool moved = consumer.record.cursor != cursor || consumer.record.lost != report.lost ||
                      consumer.record.failed != report.failed ||
@@ -155,9 +156,10 @@ void Consumers::on_outcome(const CommitOutcome& outcome) {
     consumers_.erase(key);
     registering_.erase(key);
   }
-  for (const auto& [key, record] : outcome.subscribed) {
+  for (const auto& [key, record, vouched] : outcome.subscribed) {
     Consumer& consumer = consumers_[key];
     consumer.record = record;
+    consumer.vouched = vouched;
     set_read(key, consumer);
     consumer.heard = clock_.mono();
     registering_.erase(key);

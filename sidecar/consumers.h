@@ -41,7 +41,8 @@ class Consumers {
     ConsumerRecord record;
     Sequence read;          // of this log: less than its cursor, if that is another log's
     bool diverged = false;  // that is so
-    std::string state;      // as it last reported; empty: not since this sidecar started
+    bool vouched = false;  // as it registered, and it stands there since: this log has what it read
+    std::string state;     // as it last reported; empty: not since this sidecar started
     MonoTime heard{};
     bool forgetting = false;  // its reports hold nothing any more
   };

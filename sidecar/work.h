@@ -132,7 +132,12 @@ struct CommitOutcome {
   std::string full_message;
   std::vector<CommittedPosition> positions;
   std::vector<std::pair<ProducerId, ProducerRecord>> registered;
-  std::vector<std::pair<ConsumerKey, ConsumerRecord>> subscribed;
+  struct SubscribedConsumer {
+    ConsumerKey key;
+    ConsumerRecord record;
+    bool vouched = false;  // the log holds what it read at its cursor
+  };
+  std::vector<SubscribedConsumer> subscribed;
   std::vector<ConsumerKey> forgotten;
   std::vector<ProducerId> forgotten_producers;
   std::vector<Outgoing> answers;

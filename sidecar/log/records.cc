@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::size_t kChecksumBytes = 8;
 constexpr std::uint32_t kDepartedFlag = 1;
-constexpr std::uint64_t kRolledBackFlag = 1;
+constexpr std::uint64_t kRolledBackFlag = 2;
 
 template <class Tag>
 void append_id(std::string& out, const RandomId<Tag>& id) {

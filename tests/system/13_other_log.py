@@ -128,6 +128,25 @@ class OtherLog(KeyedTest):
         values = {key: value for key, value in dump["values"].items() if key[0] == "a"}
         self.assertEqual(values, self.added(old, self.fold("a")))
 
+    def test_where_the_log_that_was_read_is_back_it_is_adopted_at_the_cursor(self):
+        consumer = self.consumer()
+        self.publish("a", 300)
+        self.assert_folded(consumer, "a")
+        kept = self.installation.folder / "copy.mdb"
+
+        def lose(folder):
+            shutil.copy(folder / "data.mdb", kept)
+            shutil.rmtree(folder)
+
+        self.forget_publishers()
+        self.restart_sidecar("left", lose)
+        self.diverged(consumer)
+        self.restart_sidecar("left", lambda folder: shutil.copy(kept, folder / "data.mdb"))
+        wait_until(lambda: (self.reported("a") or {}).get("read") == 300, "its registration shows that it is the log it read")
+        self.adopt()
+        self.publish("a", 100)
+        self.assert_folded(consumer, "a")
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -60,6 +60,12 @@ TEST_CASE("WhatAnotherCheckSaysIsNoFindingOfItsAlert") {
         Severity::kWrong);
 }
 
+TEST_CASE("WhatACheckFindsWellSaysNothingOfAnAlert") {
+  const Findings said{{"feed", "feeder", Severity::kOk, "", "", "silent_producer"}};
+  const Json sidecar = with_raised({{"silent_producer", "feeder of a"}});
+  CHECK(check_alerts("events", sidecar, said)[0].severity == Severity::kWarning);
+}
+
 TEST_CASE("WhereNoAlertIsRaisedThatIsWellAndOfWhoKnowsNoneNothingIsSaid") {
   const Findings none = check_alerts("events", with_raised({}), {});
   REQUIRE(none.size() == 1);

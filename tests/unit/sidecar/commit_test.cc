@@ -278,9 +278,12 @@ TEST_CASE("WhetherTheLogIsTheOneThatAConsumerReadIsSeenAsItRegisters") {
   const Incarnation incarnation = f.log->stream({0}).incarnation;
   const auto rolled_back = [&](std::uint64_t cursor, std::uint64_t checksum, bool before) {
     const ConsumerRecord known{incarnation, {0}, {cursor}, 0, 0, {}, before};
-    f.commit(SubscribeWork{
+    const auto outcome = f.commit(SubscribeWork{
         {"peer", 1}, {0}, {"a", "c", "cursor", 0, incarnation, {cursor}, checksum}, known});
     const bool stored = f.log->snapshot().consumers()->at(0).second.rolled_back;
+    const Sequence shared = std::get<Subscribed>(outcome.answers.at(0).reply).shared;
+    CHECK(shared.value == (outcome.subscribed.at(0).vouched ? cursor : 0));
+    CHECK(!(stored && outcome.subscribed.at(0).vouched));
     CHECK(f.holds.last({0})->cursor.value == (stored ? 0 : cursor));
     return stored;
   };

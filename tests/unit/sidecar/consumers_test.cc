@@ -92,6 +92,19 @@ TEST_CASE("WhoHasReadAnotherLogHoldsWhatItHasYetToReadOfThisOne") {
     CHECK(held_after(5, "DIVERGED") == 3);
     CHECK(held_after(6, "FETCH") == 6);
   }
+  SECTION("but not what its registration showed to be here, until it goes on") {
+    CommitOutcome outcome;
+    outcome.subscribed.push_back({{"a", "known"}, {{}, {1}, {5}}, true});
+    f.consumers.on_outcome(outcome);
+    const auto held_after = [&](std::uint64_t cursor, const std::string& state) {
+      CHECK(f.consumers.on_cursor({"", 1}, {"a", "known", {}, {cursor}, 0, 0, state}));
+      return f.consumers.all().at({"a", "known"}).read.value;
+    };
+    CHECK(held_after(5, "DIVERGED") == 5);
+    CHECK(held_after(5, "DIVERGED") == 5);
+    CHECK(held_after(6, "FETCH") == 6);
+    CHECK(held_after(6, "DIVERGED") == 3);
+  }
   SECTION("which was not rolled back, though it diverged from what came of it") {
     CHECK(f.consumers.on_cursor({"", 1}, {"a", "known", f.before, Sequence{7}, 0, 0, "DIVERGED"}));
     CHECK_FALSE(f.consumers.all().at({"a", "known"}).record.rolled_back);

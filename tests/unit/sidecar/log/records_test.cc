@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "common/base/bytes.h"
 #include "tests/support/made_batches.h"
 
 namespace forebay {
@@ -35,6 +36,7 @@ TEST_CASE("AConsumersRecordComesBackAsItWas") {
   const auto back = decode_consumer_record(bytes);
   REQUIRE(back.has_value());
   CHECK(back->rolled_back == record.rolled_back);
+  CHECK(load_le<std::uint64_t>(bytes.data() + 56) == (record.rolled_back ? 2 : 0));  // 1 meant less
   CHECK(encode_record(*back) == bytes);
 }
 
